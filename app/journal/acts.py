@@ -40,6 +40,7 @@ Verb = Literal[
     "end_session",
     "export_journal",
     "lift_limits",
+    "mark_read",
     "mark_translated",
     "name_version",
     "pair_documents",
@@ -57,6 +58,7 @@ Verb = Literal[
     "score_relationship",
     "sign_snapshot",
     "snooze_commitment",
+    "snooze_entry",
 ]
 SubjectKind = Literal[
     "brief",
@@ -64,6 +66,7 @@ SubjectKind = Literal[
     "commitment",
     "document",
     "events",
+    "inbox",
     "journal",
     "relationship",
     "session",

@@ -24,7 +24,7 @@ from app.web.domain.document_restore_handler import DocumentRestoreHandler
 from app.web.domain.documents import snapshot_handlers as snapshots
 from app.web.domain.documents.export_handler import DocumentExportHandler
 from app.web.domain.documents.pair_handlers import DocumentPairHandler, TranslatedClausesHandler
-from app.web.domain.inbox_handler import InboxHandler
+from app.web.domain.inbox_handler import InboxAckHandler, InboxHandler, InboxSnoozeHandler
 from app.web.domain.publish_handler import PublishHandler
 from app.web.domain.relationships import relationship_handlers as relationships
 from app.web.domain.task_handler import TaskListHandler
@@ -94,6 +94,8 @@ ROUTES: list[Any] = [
     (r"/v1/relationships/([^/]+)/facts", relationships.RelationshipFactsHandler),
     (r"/v1/relationships/([^/]+)/why", relationships.RelationshipWhyHandler),
     (r"/v1/inbox", InboxHandler),
+    (r"/v1/inbox/ack", InboxAckHandler),
+    (r"/v1/inbox/snooze", InboxSnoozeHandler),
     (r"/v1/tasks", TaskListHandler),
     (r"/v1/sessions", listings.SessionListHandler),
     (r"/v1/sessions/([^/]+)", users.SessionHandler),

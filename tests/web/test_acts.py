@@ -20,10 +20,17 @@ from tests.harness.service import Service
 from tests.harness.wire import Client
 from tests.web.fresh import fresh
 from tests.web.test_actions import alert, brief, call, publish
+from tests.web.test_inboxes import notice
 from tests.web.test_openapi import COMMITMENT
 
 Call = tuple[str, object]
 _clients: list[Client] = []  # of the test that runs
+_caller: list[str] = [""]  # the user who makes the call of the test that runs
+
+
+def _new_caller() -> str:
+    _caller[0] = fresh("admin")
+    return _caller[0]
 
 
 async def _session(service: Service) -> Call:
@@ -62,6 +69,12 @@ def _registered(what: str, body: object = None) -> Callable[[Service], Any]:
         return f"{path}{what}", body
 
     return made
+
+
+async def _in_inbox(service: Service) -> Call:
+    """Make an entry of the inbox of the caller: an inbox is its user's alone."""
+    assert publish(service, notice(_caller[0], "n1"))[0] == 200
+    return "/v1/inbox/snooze", {"id": "n1", "until": int(time.time()) + 3_600}
 
 
 async def _brief(service: Service) -> Call:
@@ -186,6 +199,8 @@ CALLS: dict[tuple[str, str], tuple[str, Callable[[Service], Any]]] = {
         "add_facts",
         _path("/v1/relationships/acts-2/facts", {"facts": [{"id": "f1", "kind": "engagement", "at": 5}]}),
     ),
+    ("post", r"/v1/inbox/ack"): ("mark_read", _path("/v1/inbox/ack", {"up_to": 5})),
+    ("post", r"/v1/inbox/snooze"): ("snooze_entry", _in_inbox),
     ("post", r"/v1/briefs"): (
         "request_brief",
         _path("/v1/briefs", {"type": "country", "entity_id": "SA", "language": "en"}),
@@ -235,8 +250,8 @@ def test_a_method_that_changes_something_must_name_its_verbs() -> None:
 @asynchronous
 async def test_a_call_is_an_act_with_all_that_is_to_be_known_of_it(service: Service, method: str, pattern: str) -> None:
     verb, make = CALLS[method, pattern]
+    who, token_id = _new_caller(), fresh("token")
     path, body = await make(service)
-    who, token_id = fresh("admin"), fresh("token")
     token = service.token(who, "admin:*", "write:user:*", clearance="secret", jti=token_id)
     if pattern == r"/v1/journal":
         assert service.get(path, token)[0] == 200
@@ -311,9 +326,9 @@ async def test_an_act_says_what_it_found_and_what_it_leaves(service: Service, me
     verb, make = (CALLS | REVOKED_TOKEN)[method, pattern]
     if verb not in STATES:
         return
+    who, token_id = _new_caller(), fresh("token")
     path, body = await make(service)
-    token_id = fresh("token")
-    token = service.token(fresh("admin"), "admin:*", "write:user:*", clearance="secret", jti=token_id)
+    token = service.token(who, "admin:*", "write:user:*", clearance="secret", jti=token_id)
     twice = 2 if verb in AGAIN else 1
     for _ in range(twice):
         status, answer = call(service, token, method.upper(), path, body)

@@ -167,6 +167,42 @@ def test_low_priority_comes_as_one_row_an_hour(service: Service) -> None:
     assert page["unread"] == 4
 
 
+def test_over_http_entries_are_marked_and_snoozed_as_over_a_socket(service: Service) -> None:
+    user = fresh_user()
+    token = tokens.token(user)
+
+    async def scene() -> None:
+        async with await Client.connect(service, token) as device:
+            await asyncio.to_thread(publish, service, *(notice(user, f"n{number}") for number in range(4)))
+            offsets = [(await device.receive("notification"))["offset"] for _ in range(4)]
+            for path, body, unread in (
+                ("ack", {"ids": ["n3", "gone"]}, 3),
+                ("snooze", {"id": "n2", "until": int(time.time()) + 3_600}, 2),
+                ("ack", {"up_to": offsets[0]}, 1),
+            ):
+                status, answer = await asyncio.to_thread(call, service, token, "POST", f"/v1/inbox/{path}", body)
+                assert (status, answer["unread"]) == (200, unread)
+                state = await device.receive("inbox_state")
+                assert (state["offset"], state["payload"]["unread"]) == (answer["offset"], unread)
+            again = await asyncio.to_thread(call, service, token, "POST", "/v1/inbox/ack", {"up_to": offsets[0]})
+            assert again == (200, {"unread": 1}), "nothing changed, and nobody is told"
+
+    asyncio.run(scene())
+    assert ids(inbox(service, user, "?unread=true")) == ["n1"]
+    stranger = tokens.token("stranger", "admin:*", clearance="secret")
+    for path, body, status, where in (
+        ("ack", {"ids": ["n1"]}, 404, "$.ids"),
+        ("snooze", {"id": "n1", "until": int(time.time()) + 9}, 404, "$.id"),
+        ("snooze", {"id": "n1", "until": 5}, 400, "$.until"),
+        ("ack", {}, 400, "$"),
+        ("ack", {"ids": ["n1"], "up_to": 1}, 400, "$"),
+        ("ack", {"ids": []}, 400, "$.ids"),
+    ):
+        refused = call(service, stranger, "POST", f"/v1/inbox/{path}", body)
+        assert (refused[0], refused[1]["path"]) == (status, where)
+    assert inbox(service, user)["unread"] == 1
+
+
 BAD = [
     ({"type": "notification_ack", "payload": {}}, "INVALID_MESSAGE_FORMAT", "Name either ids or up_to"),
     ({"type": "notification_ack", "payload": {"ids": ["a"], "up_to": 1}}, "INVALID_MESSAGE_FORMAT", "Name either"),

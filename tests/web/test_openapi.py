@@ -108,6 +108,8 @@ ASKED: dict[str, Asked] = {
     ),
     "explain_relationship": Asked({"relationship": "r1"}),
     "read_inbox": Asked(query={"limit": "1", "unread": "true"}),
+    "mark_inbox_read": Asked(body={"up_to": 0}),
+    "snooze_inbox_entry": Asked(body={"id": "n1", "until": int(time.time()) + 3_600}),
     "list_tasks": Asked(query={"channel": "workspace:w1", "assignee": "ali"}),
     "list_sessions": Asked(query={"limit": "1"}),
     "disconnect_user": Asked({"user": "nobody"}),
@@ -184,6 +186,8 @@ WRONG: dict[str, Asked] = {
     "add_relationship_facts": Asked({"relationship": "r1"}, body={"facts": []}),
     "explain_relationship": Asked({"relationship": "a%20b"}),
     "read_inbox": Asked(query={"digest": "perhaps"}),
+    "mark_inbox_read": Asked(body={"ids": ["n1"], "up_to": 1}),
+    "snooze_inbox_entry": Asked(body={"id": "n1", "until": 5}),
     "list_tasks": Asked(query={"assignee": "a b"}),
     "list_nodes": Asked(query={"after": "a b"}),
     "list_limits": Asked(query={"after": "~"}),
@@ -223,6 +227,8 @@ ABSENT: dict[str, Asked] = {
     "read_relationship": Asked({"relationship": "none"}),
     "explain_relationship": Asked({"relationship": "none"}),
     "end_session": Asked({"session": "none"}),
+    "mark_inbox_read": Asked(body={"ids": ["none"]}),
+    "snooze_inbox_entry": Asked(body={"id": "none", "until": int(time.time()) + 3_600}),
     "read_channel": Asked({"channel": "nowhere:1"}),
     "change_channel": Asked({"channel": "nowhere:1"}, body={}),
     "read_presence": Asked({"channel": "global"}),
@@ -231,7 +237,10 @@ ABSENT: dict[str, Asked] = {
     "explain": Asked(query={"action": "write", "channel": CHANNEL, "user": "nobody"}),
 }
 """What the calls that answer 400 and 404 are asked to do so."""
-TO_STRANGERS_ABSENT = tuple(f"{act}_commitment" for act in ("read", "delete", "complete", "snooze", "delegate"))
+TO_STRANGERS_ABSENT = (
+    *(f"{act}_commitment" for act in ("read", "delete", "complete", "snooze", "delegate")),
+    "snooze_inbox_entry",
+)
 """Calls that answer alike whether a thing is absent or not for the caller to see."""
 
 OWN = {
@@ -239,6 +248,7 @@ OWN = {
     "list_relationships",
     "list_briefs",
     "read_inbox",
+    "mark_inbox_read",
     "list_tasks",
     "list_commitments",
     "dry_run_commitments",
@@ -275,6 +285,14 @@ def _about_a_comment(scene: Service, asked: Asked) -> Asked:
     made = _send(scene, add, Asked({"document": "d1"}, body=REMARK), _operator(scene)).json()
     return Asked(asked.path | {"comment": made["id"]}, body=asked.body)
 
+
+(PUBLISH,) = (call for call in CALLS if call.name == "publish")
+NOTICE = {
+    "type": "notification",
+    "channel": "user:reader",
+    "priority": "high",
+    "payload": {"id": "n1", "title": SAID, "message": SAID},
+}
 
 named = pytest.mark.parametrize("call", CALLS, ids=lambda call: call.name)
 
@@ -347,7 +365,12 @@ def test_a_call_is_answered_as_it_is_described(scene: Service, call: HttpCallFor
                     asked = Asked({"session": other.login["session_id"]})
                     _check(call, await asyncio.to_thread(_send, scene, call, asked, _operator(scene)), 200)
                 return
-            answer = await asyncio.to_thread(_send, scene, call, asked, _operator(scene))
+            token = _operator(scene)
+            if call.name == "snooze_inbox_entry":
+                token = scene.token("reader")
+                told = Asked(body={"events": [NOTICE]})
+                await asyncio.to_thread(_send, scene, PUBLISH, told, scene.token("program", "write:*"))
+            answer = await asyncio.to_thread(_send, scene, call, asked, token)
             _check(call, answer, 426 if call.name == "connect" else call.said.status)
 
     asyncio.run(scenario())

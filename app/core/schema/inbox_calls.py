@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from app.core.schema.call_forms import PAGE, HttpCallForm, Parameter, Said, query_flag, query_number, query_text
+from app.core.schema.call_forms import PAGE, REASON, HttpCallForm, Parameter, Said, query_flag, query_number, query_text
 from app.core.schema.portable import channel_name
+from dossier_realtime.protocol.commands import NotificationAckPayload, NotificationSnoozePayload
 from dossier_realtime.protocol.fields import MAX_SAFE_INTEGER
 from dossier_realtime.protocol.http import inbox_forms as forms
 
@@ -24,6 +25,26 @@ INBOX_CALLS: tuple[HttpCallForm, ...] = (
             ),
         ),
         (403,),
+    ),
+    HttpCallForm(
+        "post",
+        "/v1/inbox/ack",
+        "mark_inbox_read",
+        "Mark entries of the caller's inbox as read, on all devices.",
+        Said(forms.InboxMarked, body=NotificationAckPayload),
+        "token",
+        (REASON,),
+        (403, 404),
+    ),
+    HttpCallForm(
+        "post",
+        "/v1/inbox/snooze",
+        "snooze_inbox_entry",
+        "Let an entry of the caller's inbox wait until a time.",
+        Said(forms.InboxMarked, body=NotificationSnoozePayload),
+        "token",
+        (REASON,),
+        (403, 404),
     ),
     HttpCallForm(
         "get",

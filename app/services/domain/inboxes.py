@@ -56,7 +56,11 @@ class Inboxes:
         found = await self._records.listed(core.KIND, label, place, limit + 1)
         more = int(found[limit - 1].order) if len(found) > limit else None
         rows = _rows(found[:limit], digest=digest)
-        return InboxPageOf(rows, await self._records.count(core.KIND, core.unread_of(user_id)), more)
+        return InboxPageOf(rows, await self.unread(user_id), more)
+
+    async def unread(self, user_id: str) -> int:
+        """Return the number of entries that wait unread, without those that are snoozed. Raises Unavailable."""
+        return await self._records.count(core.KIND, core.unread_of(user_id))
 
     async def read(self, user_id: str, ids: Sequence[str]) -> PublishResult | None:
         """Mark entries as read; return the place of the `inbox_state` that says so, None where all were read.
@@ -122,7 +126,7 @@ class Inboxes:
         channel = channels.user(user_id)
         while True:
             head = (await self._records.find(core.HEAD, [user_id])).get(user_id)
-            unread = await self._records.count(core.KIND, core.unread_of(user_id))
+            unread = await self.unread(user_id)
             changes: list[RecordChange] = []
             ids: list[str] = []
             for record in await some():

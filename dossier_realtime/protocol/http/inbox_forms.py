@@ -33,6 +33,13 @@ class InboxPage(Struct, omit_defaults=True):
     next: Count | None = None
 
 
+class InboxMarked(Struct, omit_defaults=True):
+    """The number of entries that are unread now. `offset`: of the `inbox_state` that says so; absent if none did."""
+
+    unread: Count
+    offset: Count | None = None
+
+
 class TaskRow(Struct, omit_defaults=True, kw_only=True):
     """A task, as one channel speaks of it. Fields that this channel did not say are absent. `changed`: Unix seconds.
 
