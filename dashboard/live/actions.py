@@ -14,7 +14,7 @@ import msgspec
 
 from dashboard.live.service_api import ServiceApi
 from dashboard.screen.blocks import Tone
-from dashboard.screen.viewer import ACTIONS_BY_ROLE, Viewer
+from dashboard.screen.viewer import ACTIONS_BY_ROLE, OPTIONAL_REASON, OWN_ACTIONS, Viewer
 from dashboard.state.store import DashboardState
 from dossier_realtime.protocol.classification import LEVELS
 from dossier_realtime.protocol.fields import SEGMENT
@@ -24,6 +24,7 @@ _MIN_REASON_CHARS = 3
 LIFT_SECONDS = 900  # for which a user's limits are lifted
 HOURS = ("1", "4", "24", "72", "168", "720")  # for which a commitment may be snoozed or delegated
 _ID = re.compile(SEGMENT)
+_OFFSET = re.compile(r"[0-9]{1,16}")
 
 
 class ActionRequest(msgspec.Struct, forbid_unknown_fields=True):
@@ -58,7 +59,7 @@ class Actions:
         say, reason = self._viewer.say, asked.given.get("reason", "").strip()
         if asked.act not in ACTIONS_BY_ROLE[self._viewer.role]:
             return say("act.role"), "bad"
-        if len(reason) < _MIN_REASON_CHARS:
+        if asked.act not in OWN_ACTIONS | OPTIONAL_REASON and len(reason) < _MIN_REASON_CHARS:
             return say("act.reason_missing"), "warn"
         call = self._call(asked)
         if call is None:
@@ -87,6 +88,8 @@ class Actions:
             case "complete" | "snooze" | "delegate":
                 body = self._of_commitment(asked)
                 return None if body is None else ("POST", f"/v1/commitments/{of}/{asked.act}", body)
+            case "read_entry" | "read_all" | "snooze_entry":
+                return self._of_inbox(asked)
             case "cancel":
                 return "POST", f"/v1/briefs/{of}/cancel", {}
             case "lift":
@@ -95,23 +98,37 @@ class Actions:
                 return "DELETE", f"/v1/users/{of}/limits/lift", None
             case "raise":
                 level = asked.given.get("level", "")
-                if level not in LEVELS or LEVELS.index(level) <= LEVELS.index(self._state.level(asked.of)):
-                    return None
-                return "PUT", f"/v1/channels/{of}", {"classification": level}
+                return ("PUT", f"/v1/channels/{of}", {"classification": level}) if self._raises(asked, level) else None
             case _:
                 return "POST", "/v1/publish", {"events": [_announcement(asked.given)]}
+
+    def _raises(self, asked: ActionRequest, level: str) -> bool:
+        return level in LEVELS and LEVELS.index(level) > LEVELS.index(self._state.level(asked.of))
+
+    def _of_inbox(self, asked: ActionRequest) -> tuple[str, str, Any] | None:
+        """Return the call about the user's own inbox; None where the time or the place is none."""
+        if asked.act == "read_entry":
+            return "POST", "/v1/inbox/ack", {"ids": [asked.of]}
+        if asked.act == "read_all":
+            return ("POST", "/v1/inbox/ack", {"up_to": int(asked.of)}) if _OFFSET.fullmatch(asked.of) else None
+        until = self._until(asked)
+        return None if until is None else ("POST", "/v1/inbox/snooze", {"id": asked.of, "until": until})
 
     def _of_commitment(self, asked: ActionRequest) -> dict[str, str | int] | None:
         """Return the body of a call about a commitment; None where the time or the user is none."""
         if asked.act == "complete":
             return {}
-        hours, to = asked.given.get("hours", ""), asked.given.get("to", "").strip()
-        if hours not in HOURS:
+        until, to = self._until(asked), asked.given.get("to", "").strip()
+        if until is None:
             return None
-        until: dict[str, str | int] = {"until": round(self._clock()) + 3600 * int(hours)}
         if asked.act == "snooze":
-            return until
-        return None if _ID.fullmatch(to) is None else {"to": to, **until}
+            return {"until": until}
+        return None if _ID.fullmatch(to) is None else {"to": to, "until": until}
+
+    def _until(self, asked: ActionRequest) -> int | None:
+        """Return the time after the hours of a form; None where they are none of the list."""
+        hours = asked.given.get("hours", "")
+        return round(self._clock()) + 3600 * int(hours) if hours in HOURS else None
 
 
 def _announcement(given: dict[str, str]) -> dict[str, Any]:

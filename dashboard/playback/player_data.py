@@ -23,7 +23,10 @@ from dossier_realtime.protocol.authorization import reader
 from dossier_realtime.protocol.classification import Clearance
 from dossier_realtime.recording.recording import Recording
 
-PLAYER_PAGES = ("overview", "presence", "documents", "alerts", "briefs", "limits", "relationships", "connections")
+PLAYER_PAGES = (
+    *("overview", "presence", "documents", "alerts", "briefs", "limits"),
+    *("relationships", "tasks", "connections"),
+)
 """The pages that a player shows by default."""
 
 MAX_ENTRIES = 50_000  # more would make the page too large for browsers

@@ -62,12 +62,18 @@ def peek(text: str) -> Cell:
     return {"peek": text}
 
 
-def action(name: str, of: str, label: str, off: str = "", ask: str = "") -> dict[str, str]:
+ReasonNeed = Literal["needed", "optional", "none"]
+
+
+def action(
+    name: str, of: str, label: str, off: str = "", ask: str = "", reason: ReasonNeed = "needed"
+) -> dict[str, str]:
     """Return an action on a subject.
 
-    `off` is the reason for which it cannot be taken now; `ask` names the form that is shown besides the reason.
+    `off` is the reason for which it cannot be taken now; `ask` names the form that is shown besides the reason;
+    `reason` says whether the user gives one. Without both, it is done at once.
     """
-    return {"act": name, "of": of, "label": label, "off": off, "ask": ask}
+    return {"act": name, "of": of, "label": label, "off": off, "ask": ask, "reason": reason}
 
 
 def actions(*offered: dict[str, str]) -> Cell:

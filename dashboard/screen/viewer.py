@@ -12,7 +12,7 @@ from typing import Any, Literal
 from msgspec import UNSET, UnsetType
 
 from dashboard.language.i18n import Language, say, translate_value
-from dashboard.screen.blocks import Block, Cell, action, badge
+from dashboard.screen.blocks import Block, Cell, ReasonNeed, action, badge
 from dashboard.state.bounded_dict import BoundedDict
 from dashboard.state.store import DashboardState
 from dossier_realtime.protocol.authorization import Fact, Identity, decide_operator, may_see
@@ -21,15 +21,20 @@ from dossier_realtime.protocol.classification import LEVELS, ChannelPolicy, Chan
 DashboardRole = Literal["observer", "operator", "security_officer", "auditor"]
 _NO_CHANNELS = ChannelPolicy([])
 
-_OPERATOR = frozenset(
+OWN_ACTIONS = frozenset({"read_entry", "read_all", "snooze_entry"})
+"""What every user may do about their own inbox. It is no act of an operator, and needs no reason."""
+OPTIONAL_REASON = frozenset({"acknowledge", "snooze", "delegate", "complete"})
+"""The steps that people take about commitments; the reason, if given, stands in the commitment's history."""
+
+_OPERATOR = OWN_ACTIONS | frozenset(
     {
         *("disconnect_user", "disconnect_session", "announce", "cancel", "lift", "restore"),
         *("acknowledge", "snooze", "delegate", "complete"),
     }
 )
 ACTIONS_BY_ROLE: dict[DashboardRole, frozenset[str]] = {
-    "observer": frozenset(),
-    "auditor": frozenset(),
+    "observer": OWN_ACTIONS,
+    "auditor": OWN_ACTIONS,
     "operator": _OPERATOR,
     "security_officer": _OPERATOR | {"revoke", "raise"},
 }
@@ -147,7 +152,8 @@ class Viewer:
     def action(self, name: str, of: str, ask: str = "") -> dict[str, str]:
         """Return an action, disabled where the viewer's role may not take it."""
         off = "" if name in ACTIONS_BY_ROLE[self.role] else self.say("act.role")
-        return action(name, of, self.say(f"act.{name}"), off, ask)
+        reason: ReasonNeed = "none" if name in OWN_ACTIONS else "optional" if name in OPTIONAL_REASON else "needed"
+        return action(name, of, self.say(f"act.{name}"), off, ask, reason)
 
     def look(self, kind: str, of: str) -> dict[str, str]:
         """Return the button that shows one thing in full: an `alert`, a `brief`, a `relationship`."""

@@ -16,6 +16,7 @@ from dashboard.language.display_options import DisplayOptions
 from dashboard.language.i18n import say, translations_for
 from dashboard.live.actions import Actions
 from dashboard.live.details import Details
+from dashboard.live.inbox_reader import InboxReader
 from dashboard.live.service_api import ServiceApi
 from dashboard.playback.recording_queue import RecordingQueue
 from dashboard.playback.recordings import Recordings
@@ -63,8 +64,9 @@ class PageHandler(Handler):
         page = OpenPage(self._name, viewer, display)
         recordings = Recordings(self._api.url, login.token.text, viewer, self._queue, login.user_id)
         details = Details(self._api, viewer, login.token.text)
+        inbox = InboxReader(self._api, self._views.state, login.identity.user_id, login.token.text)
         hooks = LoginHooks(partial(self._logins.is_valid, login), partial(self._logins.touch, login))
-        session = PageSession(self._views, page, PageServices(actions, recordings, details), hooks)
+        session = PageSession(self._views, page, PageServices(actions, recordings, details, inbox), hooks)
         title = f"{say(display.language, f'page.{self._name}')} · {say(display.language, 'title')}"
         session.component.server_doc(doc, title=title, location=False)
         session.component.attach_document(doc)

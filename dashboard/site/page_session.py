@@ -14,6 +14,7 @@ import panel
 from dashboard.language.display_options import DisplayOptions
 from dashboard.live.actions import ActionRequest, Actions
 from dashboard.live.details import DetailRequest, Details
+from dashboard.live.inbox_reader import InboxReader
 from dashboard.playback.recordings import Recordings
 from dashboard.screen.charts import rate_chart
 from dashboard.screen.listing import ListQuery, QueryRequest
@@ -49,6 +50,7 @@ class PageServices:
     actions: Actions
     recordings: Recordings | None = None
     details: Details | None = None
+    inbox: InboxReader | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,6 +90,8 @@ class PageSession:
         self._doing: set[asyncio.Task[None]] = set()
         self._fetching: set[asyncio.Task[None]] = set()
         self._looking: asyncio.Task[None] | None = None
+        self._inbox = services.inbox if page.name == "inbox" else None
+        self._is_reading = False
         self.component = PageComponent(page.display, self._chart, served=page.served)
         self.component.on_message = self._receive
 
@@ -135,6 +139,9 @@ class PageSession:
         match message:
             case {"ready": True}:
                 self._ready, self._version, self._seen, self._status = True, 0, self._sent, None
+                if self._inbox is not None and not self._is_reading:
+                    self._is_reading = True
+                    self._begin(self._inbox.run(), self._fetching)
             case {"seen": int(count)}:
                 self._seen = max(self._seen, min(count, self._sent))
             case {"pause": bool(paused)}:
@@ -203,6 +210,8 @@ class PageSession:
 
     async def _act(self, asked: ActionRequest) -> None:
         self._tell(*await self._services.actions.perform(asked))
+        if self._inbox is not None:
+            self._inbox.read_soon()
 
     def _tell(self, text: str, tone: str) -> None:
         self._outgoing.append({"told": text, "tone": tone})

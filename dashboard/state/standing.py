@@ -16,12 +16,14 @@ from msgspec import UNSET, Struct
 
 from dashboard.state.bounded_dict import BoundedDict
 from dashboard.state.facts import MAX_SCORES, AlertView, BriefView, LimitView, NodeView, RelationshipView
+from dashboard.state.tasks import TaskBook
 from dossier_realtime.protocol import channels
 from dossier_realtime.protocol.authorization import Fact
 from dossier_realtime.protocol.classification import Clearance
 from dossier_realtime.protocol.fields import Localized
 from dossier_realtime.protocol.http.commitments import CommitmentAnswer
 from dossier_realtime.protocol.http.forms import BriefRowAnswer
+from dossier_realtime.protocol.http.inbox_forms import TaskRow
 from dossier_realtime.protocol.http.operator_lists import NodeRow, StandingLimitRow
 from dossier_realtime.recording.commitments.ladder import priority
 from dossier_realtime.recording.ops.ops_rows import AlertRow, BriefRow, TextField
@@ -48,6 +50,7 @@ class Filled(Protocol):
     alerts: BoundedDict[AlertView]
     briefs: BoundedDict[BriefView]
     relationships: BoundedDict[RelationshipView]
+    tasks: TaskBook
 
     def heard_since(self, kind: str, key: str, revision: int) -> bool:
         """Return whether a single fact was heard after a revision of the state."""
@@ -140,6 +143,19 @@ def _relationships(state: Filled, read: ReadList, at: float) -> None:
         state.relationships.put(row.relationship_id, view)
 
 
+def _tasks(state: Filled, read: ReadList, at: float) -> None:
+    seen = set()
+    for row in _rows(read, TaskRow):
+        key = f"{row.channel}/{row.task_id}"
+        seen.add(key)
+        if not state.heard_since("task", key, read.since):
+            state.tasks.stands(row)
+    if read.whole:
+        for key in [key for key in state.tasks.rows if key not in seen]:
+            if not state.heard_since("task", key, read.since):
+                state.tasks.rows.drop(key)
+
+
 def _limits(state: Filled, read: ReadList, at: float) -> None:
     seen = set()
     for row in _rows(read, StandingLimitRow):
@@ -175,6 +191,7 @@ _FOLDS: dict[str, Callable[[Filled, ReadList, float], None]] = {
     "commitments": _commitments,
     "briefs": _briefs,
     "relationships": _relationships,
+    "tasks": _tasks,
 }
 LISTS = tuple(_FOLDS)
 """The lists that the state is filled from, by their names in paths and answers."""

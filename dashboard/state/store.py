@@ -26,8 +26,10 @@ from dashboard.state.facts import (
     SecondCounts,
     TailMessage,
 )
+from dashboard.state.inboxes import MAX_INBOXES, InboxView
 from dashboard.state.service_link import ServiceLink
 from dashboard.state.standing import ReadList, fold
+from dashboard.state.tasks import TaskBook
 from dossier_realtime.client.state.presence import PresenceState
 from dossier_realtime.protocol import channels, codec
 from dossier_realtime.protocol.authorization import Fact
@@ -39,6 +41,8 @@ from dossier_realtime.protocol.events import (
     OpsStatsPayload,
     RelationshipHealthChange,
     RemoteOperation,
+    TaskAssigned,
+    TaskUpdate,
 )
 from dossier_realtime.recording.ops.ops_rows import (
     AlertRow,
@@ -62,7 +66,8 @@ PRESENCE_NAMESPACES = ("dossier", "document", "workspace", "relationship")
 class DashboardState:
     """The fold.
 
-    It changes by `heard`, `stands`, `unread`, `present`, `forgotten`, `listed`, `unlisted`, `audited`, `linked` only.
+    It changes by `heard`, `stands`, `unread`, `inbox_read`, `present`, `forgotten`, `listed`, `unlisted`, `audited`,
+    `linked` only.
     """
 
     def __init__(self) -> None:
@@ -75,6 +80,8 @@ class DashboardState:
         self.briefs: BoundedDict[BriefView] = BoundedDict(500)
         self.documents: BoundedDict[DocumentView] = BoundedDict(300)
         self.relationships: BoundedDict[RelationshipView] = BoundedDict(500)
+        self.tasks = TaskBook()
+        self.inboxes: BoundedDict[InboxView] = BoundedDict(MAX_INBOXES)  # by user, of those whose page is open
         self.presence: BoundedDict[PresenceState] = BoundedDict(100)
         self.came: BoundedDict[float] = BoundedDict(20_000)
         self.sessions: list[dict[str, Any]] = []
@@ -118,6 +125,8 @@ class DashboardState:
             case RelationshipHealthChange(payload=change):
                 self._told("relationship", change.relationship_id)
                 self._relationship(change, at)
+            case TaskUpdate() | TaskAssigned():
+                self._told("task", self.tasks.heard(channel, event, at))
             case AlertState(payload=state):
                 alert = self.alerts.get(state.commitment_id)
                 if alert is not None:
@@ -132,6 +141,12 @@ class DashboardState:
         fold(self, read, at)
         self.read_at[read.name] = at
         self.revision += 1
+
+    def inbox_read(self, user_id: str, inbox: InboxView) -> None:
+        """Set the inbox of a user, as the service told it to that user."""
+        if self.inboxes.get(user_id) != inbox:
+            self.revision += 1
+        self.inboxes.put(user_id, inbox)
 
     def unread(self, name: str) -> None:
         """Record that a list of what stands cannot be read: earlier facts may be missing again."""

@@ -12,8 +12,10 @@ import asyncio
 import sys
 from typing import Any
 
+from dashboard.live.inbox_reader import InboxReader
 from dashboard.site.server import DashboardConfig, DashboardServer, LoginRules, SiteAddress
 from dashboard.state.audit_events import AuditEvent, ChainStatus
+from dashboard.state.inboxes import InboxView
 from dashboard.state.store import DashboardState
 from dossier_realtime.client.state.presence import PresenceState
 from dossier_realtime.protocol.events import (
@@ -24,9 +26,10 @@ from dossier_realtime.protocol.events import (
     RelationshipHealthChange,
     RelationshipHealthPayload,
 )
+from dossier_realtime.protocol.http.inbox_forms import InboxRow
 from dossier_realtime.protocol.responses import PresentUser, Roster
 from dossier_realtime.recording.proof.verify import ChainFault
-from tests.dashboard.samples import NOW, edit, listed, ops, update
+from tests.dashboard.samples import NOW, edit, listed, ops, task_assigned, task_update, update
 
 PAYLOADS = (
     "<script>alert(1)</script>",
@@ -84,11 +87,14 @@ def hostile_state() -> DashboardState:
     """Every text of every thing that the dashboard knows, once as each payload."""
     state = DashboardState()
     state.linked(True, NOW)
-    names = ("dossier:country:", "document:", "relationship:")
+    names = ("dossier:country:", "document:", "relationship:", "workspace:", "user:")
     channels = [listed(name + text, users=1) for text in PAYLOADS for name in names]
     state.listed([_all(_SESSION, text) for text in PAYLOADS], channels)
     for number, text in enumerate(PAYLOADS):
         _fill(state, text, number)
+    entries = tuple(_waiting(text, number) for number, text in enumerate(PAYLOADS))
+    for user in ("", "operator"):
+        state.inbox_read(user, InboxView(entries, len(entries)))
     for text in PAYLOADS:  # last, so that it is what the live tail shows
         channel = f"dossier:country:{text}"
         state.heard(channel, update(channel, text, text), NOW)
@@ -121,6 +127,9 @@ def _fill(state: DashboardState, text: str, number: int) -> None:
     said = AlertStatePayload(commitment_id=text, state="acknowledged", acknowledged_by=text, alert_level=1 + number % 3)
     state.heard("user:u", AlertState(channel="user:u", payload=said), NOW)
     state.heard("ops:briefs", ops("briefs", {}, _all(_BRIEF, text)), NOW)
+    place = f"workspace:{text}"
+    state.heard(place, task_update(text, user=text, channel=place, by=text), NOW)
+    state.heard(f"user:{text}", task_assigned(text, user=text, title=text, by=text), NOW)
     state.heard(f"document:{text}", edit(number, user=text, document=text), NOW)
     told = RelationshipHealthPayload(
         relationship_id=text,
@@ -139,6 +148,14 @@ def _fill(state: DashboardState, text: str, number: int) -> None:
     state.present(f"dossier:country:{text}", PresenceState.of(Roster(count=1, users=[user])), NOW)
 
 
+def _waiting(text: str, number: int) -> InboxRow:
+    """Return an entry of which every text is this one; `of` of its buttons too."""
+    texts = {"en": text, "ar": text}
+    payload = {"id": f"n{number}", "title": texts, "message": texts}
+    event = {"type": "notification", "priority": "high", "payload": payload}
+    return InboxRow(id=text, offset=1 + number, received=NOW, read=False, event=event)
+
+
 async def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     for option in ("--port", "--service", "--data"):
@@ -148,6 +165,7 @@ async def main() -> None:
     address = SiteAddress("127.0.0.1", 0, ("localhost",), ("own",))
     setup = DashboardConfig(asked.service, address, LoginRules(roles, 1800))
     server = DashboardServer(setup, "no token: nothing is heard of the service")
+    InboxReader.run = asyncio.Event().wait  # type: ignore[method-assign, assignment]  # likewise
     server._feed.run = asyncio.Event().wait  # type: ignore[method-assign, assignment]  # the state stays as it is
     vars(server.state).update(vars(hostile_state()))
     server.start()

@@ -19,8 +19,12 @@ from dossier_realtime.protocol.events import (
     RelationshipHealthPayload,
     RemoteOperation,
     RemoteOperationPayload,
+    TaskAssigned,
+    TaskAssignedPayload,
+    TaskUpdate,
+    TaskUpdatePayload,
 )
-from dossier_realtime.protocol.fields import Actor
+from dossier_realtime.protocol.fields import Actor, Localized
 from dossier_realtime.protocol.responses import PresentUser, Roster
 
 NOW = 1_700_000_000
@@ -60,6 +64,25 @@ def health(score: int, change: int, relationship: str = "SA-FR") -> Relationship
         recommendations=[],
     )
     return RelationshipHealthChange(channel=f"relationship:{relationship}", payload=payload)
+
+
+def task_update(
+    task: str, status: str = "pending", user: str = "u-1", channel: str = "workspace:w-1", by: str = "u-2"
+) -> TaskUpdate:
+    payload = TaskUpdatePayload(
+        task_id=task, previous_status=status, new_status=status, assigned_to=user, updated_by=by, timestamp=NOW
+    )
+    return TaskUpdate(channel=channel, payload=payload)
+
+
+def task_assigned(
+    task: str, due: str = "2023-11-12", user: str = "u-1", title: str = "Report", by: str = "Bea"
+) -> TaskAssigned:
+    texts = Localized(title, f"{title} بالعربية")
+    payload = TaskAssignedPayload(
+        task_id=task, title=texts, assigned_by=Actor("u-9", by), due_date=due, priority="high"
+    )
+    return TaskAssigned(channel=f"user:{user}", payload=payload)
 
 
 def there(*names: str) -> PresenceState:
@@ -107,6 +130,7 @@ def busy() -> DashboardState:
     state = DashboardState()
     state.linked(True, NOW)
     channels = ["dossier:country:SA", "document:d-1", "relationship:SA-FR", "dossier:secret:x"]
+    channels += ["workspace:w-1", "user:u-1"]
     rows = [listed(name, "secret" if "secret" in name else "internal") for name in channels]
     state.listed([session("nora"), session("nora", 2), session("omar")], rows)
     state.heard("ops:nodes", ops("nodes", {"sessions": 3, "ready": 1, "events": 4, "events_total": 40}), NOW)
@@ -125,6 +149,8 @@ def busy() -> DashboardState:
     state.heard("ops:briefs", ops("briefs", {}, {**brief, "progress": 0}), NOW)
     state.heard("document:d-1", edit(7), NOW)
     state.heard("relationship:SA-FR", health(64, -20), NOW)
+    state.heard("workspace:w-1", task_update("t-1", "in_progress"), NOW)
+    state.heard("user:u-1", task_assigned("t-1"), NOW)
     state.heard("dossier:country:SA", update(), NOW)
     state.heard("dossier:secret:x", update("dossier:secret:x", "spy", "Spy"), NOW)
     state.present("dossier:country:SA", there("Nora", "Omar"), NOW)

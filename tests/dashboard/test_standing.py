@@ -60,10 +60,15 @@ def relationship(name: str, score: int) -> dict[str, Any]:
     return {"relationship_id": name, "channel": channel, "score": score, "status": "at_risk", "since": NOW - 500}
 
 
+def task(channel: str, task_id: str, **more: Any) -> dict[str, Any]:
+    return {"task_id": task_id, "channel": channel, "changed": NOW - 60, **more}
+
+
 ROWS: dict[str, list[dict[str, Any]]] = {
     "commitments": [commitment("c1"), commitment("c2", 1), commitment("c0", 0), commitment("c9", state="completed")],
     "briefs": [brief("b1"), brief("b2", "queued"), brief("b3", "complete", progress=100)],
     "relationships": [relationship("SA-FR", 41)],
+    "tasks": [task("workspace:w1", "t1", status="in_progress", assigned_to="ali")],
     "limits": [
         {"user_id": "nora", "class": "general", "state": "exceeded", "until": NOW + 9, "rate": 100, "refused": 3},
         {"user_id": "omar", "class": "*", "state": "lifted", "until": NOW + 900},

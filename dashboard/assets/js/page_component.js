@@ -26,6 +26,7 @@ export function render({ model }) {
       model.send_msg(action)
       tell(words.opening, "info")
     } else if (action.off) tell(action.off, "warn")
+    else if (action.reason === "none" && !action.ask) model.send_msg({ act: action.act, of: action.of, given: {} })
     else ask(action)
   }
 
@@ -46,6 +47,12 @@ export function render({ model }) {
       const options = HOURS.map((hours) => make("option", { value: hours }, lasting(3600 * hours, "hour")))
       asked.push(make("label", {}, words.for, make("select", { name: "hours" }, ...options)))
     }
+    const help = { "aria-description": words.reason_help }
+    const reason = {
+      needed: () => [field("reason", words.reason, { minlength: 3, ...help })],
+      optional: () => [field("reason", words.reason_optional, { required: false, ...help })],
+      none: () => [],
+    }[action.reason ?? "needed"]()
     const confirm = (event) => {
       event.preventDefault()
       const given = Object.fromEntries(new FormData(form))
@@ -58,7 +65,7 @@ export function render({ model }) {
       { onsubmit: confirm },
       make("p", {}, isolated(action.of, { dir: "auto", class: "code" })),
       ...asked,
-      field("reason", words.reason, { minlength: 3, "aria-description": words.reason_help }),
+      ...reason,
       make("p", { class: "buttons" }, make("button", { type: "submit", class: "primary" }, words.confirm), cancel),
     )
     const box = dialog(action.label, form)

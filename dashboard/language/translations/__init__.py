@@ -2,8 +2,13 @@
 
 from __future__ import annotations
 
-from . import audit, details, pages, player, shell
+from . import audit, details, pages, player, shell, work
 
 TRANSLATIONS: dict[str, tuple[str, str]] = (
-    shell.TRANSLATIONS | pages.TRANSLATIONS | details.TRANSLATIONS | audit.TRANSLATIONS | player.TRANSLATIONS
+    shell.TRANSLATIONS
+    | work.TRANSLATIONS
+    | pages.TRANSLATIONS
+    | details.TRANSLATIONS
+    | audit.TRANSLATIONS
+    | player.TRANSLATIONS
 )

@@ -18,6 +18,8 @@ from .presence import presence
 from .recordings import recordings
 from .relationships import relationships
 from .tail import tail
+from .work.inbox import inbox
+from .work.tasks import tasks
 
 _TRAFFIC = ChartSpec(("events", "edits"), ("chart.events", "chart.edits"), "chart.traffic")
 _LIMITS = ChartSpec(("warnings", "refused"), ("chart.warnings", "chart.refused"), "chart.limits")
@@ -28,6 +30,8 @@ PANES: dict[str, Pane] = {
     "limits": Pane(limits, _LIMITS),
     "alerts": Pane(alerts),
     "briefs": Pane(briefs),
+    "tasks": Pane(tasks),
+    "inbox": Pane(inbox),
     "documents": Pane(documents),
     "relationships": Pane(relationships),
     "connections": Pane(connections),

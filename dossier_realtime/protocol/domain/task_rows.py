@@ -46,5 +46,4 @@ def joined(assignment: TaskRow, told: Iterable[TaskRow]) -> TaskRow:
         status=row.status,
         assigned_to=row.assigned_to,
         updated_by=row.updated_by,
-        changed=max(assignment.changed, row.changed),
     )
