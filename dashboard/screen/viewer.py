@@ -22,7 +22,7 @@ DashboardRole = Literal["observer", "operator", "security_officer", "auditor"]
 _NO_CHANNELS = ChannelPolicy([])
 
 OWN_ACTIONS = frozenset({"read_entry", "read_all", "snooze_entry"})
-"""What every user may do about their own inbox. It is no act of an operator, and needs no reason."""
+"""Marks that every user may set in their own inbox. That is no act of an operator, and needs no reason."""
 OPTIONAL_REASON = frozenset({"acknowledge", "snooze", "delegate", "complete"})
 """The steps that people take about commitments; the reason, if given, stands in the commitment's history."""
 

@@ -347,19 +347,21 @@ class DossierRealtimeClient(BriefCalls, InboxCalls, LockCalls):
         assert isinstance(answer, Ack)  # noqa: S101  an event is answered by nothing else
         return answer
 
-    async def acknowledge(self, commitment_id: str) -> str:
+    async def acknowledge(self, commitment_id: str, reason: str = "") -> str:
         """Acknowledge the alert about a commitment, and wait until that is durable.
 
         Returns the id of the user whose acknowledgement holds: the client's own user, or another one who was first.
         Every user who was alerted gets `alert_state`. The message is sent again after every reconnect until it is
-        answered; to acknowledge twice has no further effect.
+        answered; to acknowledge twice has no further effect. `reason` (500 characters) stands in the `hands` of a
+        commitment that is registered.
 
         Raises:
             ValueError: for an invalid id.
             DeniedError: where the user was not alerted about the commitment.
             QueueFull, TimedOut, ConnectionClosed: as `send`.
         """
-        answer = await self._command(lambda ref: AcknowledgeAlert(payload=AlertAckPayload(commitment_id), ref=ref))
+        payload = AlertAckPayload(commitment_id, reason or None)
+        answer = await self._command(lambda ref: AcknowledgeAlert(payload=payload, ref=ref))
         first = answer.payload.acknowledged_by if isinstance(answer, AlertState) else self.user_id
         return first or ""
 

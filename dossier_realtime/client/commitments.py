@@ -6,6 +6,7 @@ from collections.abc import AsyncIterator, Sequence
 from datetime import date
 from urllib.parse import quote, urlencode
 
+from dossier_realtime.protocol.events import AlertStatePayload
 from dossier_realtime.protocol.fields import Level, Localized
 from dossier_realtime.protocol.http.commitments import (
     CommitmentAnswer,
@@ -28,7 +29,8 @@ class Commitments(ServiceCalls):
             await commitments.complete("c-17")
 
     `base_url` is without `/v1`; `http://` only to this machine, unless `insecure`. Every call raises PublishError where
-    the service refuses it, AuthFailed and ConnectFailed. Times are Unix seconds. Alerts come to recipients on their own
+    the service refuses it, AuthFailed and ConnectFailed. Times are Unix seconds. A `reason` (500 characters) stands in
+    the journal, and in the `hands` of the commitment. Alerts come to recipients on their own
     channel; `DossierRealtimeClient.acknowledge` takes one in hand.
     """
 
@@ -66,18 +68,23 @@ class Commitments(ServiceCalls):
         """Remove a commitment."""
         await self._ask("DELETE", _path(commitment_id), CommitmentDeleted)
 
-    async def complete(self, commitment_id: str) -> CommitmentAnswer:
+    async def acknowledge(self, commitment_id: str, *, reason: str = "") -> AlertStatePayload:
+        """Take a commitment in hand, as a user who was alerted or as an operator; return the alert's state."""
+        return await self._ask("POST", _path(commitment_id, "/ack"), AlertStatePayload, {}, reason)
+
+    async def complete(self, commitment_id: str, *, reason: str = "") -> CommitmentAnswer:
         """Complete a commitment: nothing is raised any more, and all who were alerted are told."""
-        return await self._ask("POST", _path(commitment_id, "/complete"), CommitmentAnswer, {})
+        return await self._ask("POST", _path(commitment_id, "/complete"), CommitmentAnswer, {}, reason)
 
-    async def snooze(self, commitment_id: str, until: float) -> CommitmentAnswer:
+    async def snooze(self, commitment_id: str, until: float, *, reason: str = "") -> CommitmentAnswer:
         """Raise nothing before a time (Unix seconds)."""
-        return await self._ask("POST", _path(commitment_id, "/snooze"), CommitmentAnswer, SnoozeBody(int(until)))
+        body = SnoozeBody(int(until))
+        return await self._ask("POST", _path(commitment_id, "/snooze"), CommitmentAnswer, body, reason)
 
-    async def delegate(self, commitment_id: str, to: str, until: float) -> CommitmentAnswer:
+    async def delegate(self, commitment_id: str, to: str, until: float, *, reason: str = "") -> CommitmentAnswer:
         """Let another user receive alerts in one's place, until a time (Unix seconds)."""
         body = DelegateBody(to, int(until))
-        return await self._ask("POST", _path(commitment_id, "/delegate"), CommitmentAnswer, body)
+        return await self._ask("POST", _path(commitment_id, "/delegate"), CommitmentAnswer, body, reason)
 
     async def list(self, *, mou_id: str = "") -> AsyncIterator[CommitmentAnswer]:
         """Yield the commitments that one may see, of one MoU or all: open ones first, by their deadlines."""

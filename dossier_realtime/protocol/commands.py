@@ -241,9 +241,10 @@ class MoveCursor(Struct, tag_field="type", tag="cursor_position", omit_defaults=
 
 
 class AlertAckPayload(Strict, frozen=True):
-    """The commitment whose alert is acknowledged."""
+    """The commitment whose alert is acknowledged, and why. `reason` is kept with a registered commitment."""
 
     commitment_id: Id
+    reason: Annotated[str, Meta(max_length=500)] | None = None
 
 
 class AcknowledgeAlert(Struct, tag_field="type", tag="alert_ack", omit_defaults=True, kw_only=True):

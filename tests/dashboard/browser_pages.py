@@ -31,11 +31,17 @@ def listen(page: Page, *here: str, errors: bool = True) -> list[str]:
 
 @contextmanager
 def logged_in(
-    browser: Browser, dashboard: Dashboard, *, width: int = 1440, role: str = "operator", clearance: str = "secret"
+    browser: Browser,
+    dashboard: Dashboard,
+    *,
+    width: int = 1440,
+    role: str = "operator",
+    clearance: str = "secret",
+    grants: tuple[str, ...] = ("admin:*",),
 ) -> Iterator[Page]:
     """Open a tab with a login, and assert at its end that its console has no error and no request left."""
     context = browser.new_context(viewport={"width": width, "height": 900})
-    name, _, value = dashboard.cookie(role, clearance).partition("=")
+    name, _, value = dashboard.cookie(role, clearance, grants).partition("=")
     context.add_cookies([{"name": name, "value": value, "url": dashboard.url, "httpOnly": True, "sameSite": "Strict"}])
     page = context.new_page()
     page.set_default_timeout(1000 * HANG_SECONDS)

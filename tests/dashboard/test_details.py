@@ -71,10 +71,10 @@ def look(page: Page, where: Locator) -> Locator:
     return dialog
 
 
-def act(page: Page, dialog: Locator, name: str, **given: str) -> None:
+def act(page: Page, dialog: Locator, name: str, why: str = "the office moved", **given: str) -> None:
     dialog.get_by_role("button", name=name, exact=True).click()
     form = page.get_by_role("dialog", name=name, exact=True)
-    form.get_by_label("Reason").fill("the office moved")
+    form.get_by_label("Reason").fill(why)
     for label, value in given.items():
         field = form.get_by_label(label.replace("_", " "))
         if field.evaluate("node => node.tagName") == "SELECT":
@@ -91,13 +91,17 @@ def test_an_alert_shows_its_clock_its_history_and_its_hands(
     with logged_in(browser, dashboard) as page:
         show(page, dashboard, "alerts")
         dialog = look(page, page.locator(".card", has_text="Submission c-hold"))
+        hands = dialog.locator("table", has_text="Step").locator("tbody tr")
+        expect(dialog.get_by_text("Nobody has done anything about it")).to_be_visible()
         expect(dialog.locator(".countdown")).to_be_visible()
         levels = dialog.locator("table", has_text="Raised to").locator("tbody tr")
         expect(levels).to_have_count(3)
         expect(levels.first).to_contain_text("ali")
         act(page, dialog, "Delegate", For="24", User_id_of_the_delegate="dan")
         expect(dialog.locator("table", has_text="Delegate")).to_contain_text("dan")
-        act(page, dialog, "Snooze", For="4")
+        expect(hands.first).to_contain_text("the office moved")
+        act(page, dialog, "Snooze", why="", For="4")
+        expect(hands.first).to_contain_text("snoozed")
         expect(dialog.locator(".facts")).to_contain_text("Snoozed until")
         row = commitment(service, "c-hold")
         assert [(one["user"], one["to"]) for one in row["delegations"]] == [("omar", "dan")]
@@ -107,10 +111,31 @@ def test_an_alert_shows_its_clock_its_history_and_its_hands(
         expect(dialog.locator(".countdown")).to_have_count(0)
         act(page, dialog, "Complete")
         expect(dialog.locator(".facts")).to_contain_text("completed")
-        assert commitment(service, "c-hold")["state"] == "completed"
+        expect(hands).to_have_count(4)
+        row = commitment(service, "c-hold")
+        assert row["state"] == "completed"
+        given = [(one["user"], one["act"], one.get("reason")) for one in row["hands"]]
+        moved = "the office moved"
+        assert given == [
+            ("operator", "delegate", moved),
+            ("operator", "snooze", None),
+            ("operator", "acknowledge", moved),
+            ("operator", "complete", moved),
+        ]
         calls = [entry.header for entry in service.journal() if entry.header.kind == "http"]
         by = {one.user for one in calls if str(one.detail["path"]).startswith("/v1/commitments/c-hold/")}
         assert by == {"operator"}, "each with the viewer's own token"
+
+
+def test_a_step_that_is_refused_says_why_in_the_dialog(browser: Browser, office: tuple[Service, Dashboard]) -> None:
+    _, dashboard = office
+    grants = ("read:dossier:mou:*", "read:user:*")
+    with logged_in(browser, dashboard, grants=grants) as page:
+        show(page, dashboard, "alerts")
+        dialog = look(page, page.locator(".card", has_text="Submission c-done"))
+        act(page, dialog, "Complete")
+        expect(dialog.get_by_role("status")).to_contain_text("Refused (403): Insufficient permissions for this call")
+        expect(dialog.get_by_text("Nobody has done anything about it")).to_be_visible()
 
 
 def test_an_alert_of_a_program_can_be_acknowledged_there(browser: Browser, office: tuple[Service, Dashboard]) -> None:

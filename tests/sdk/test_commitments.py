@@ -35,7 +35,7 @@ def test_a_commitment_is_registered_handled_listed_and_planned(tmp_path: Path) -
             assert [(one.user, one.to) for one in (await commitments.delegate("c1", "dan", until)).delegations] == [
                 ("omar", "dan")
             ]
-            assert (await commitments.complete("c1")).state == "completed"
+            assert (await commitments.complete("c1", reason="تم")).hands[-1].reason == "تم"
             assert [one.commitment_id async for one in commitments.list()] == ["c2", "c1"]
             assert [one.commitment_id async for one in commitments.list(mou_id="m2")] == []
             planned = [alert async for alert in commitments.dry_run(date.today(), due)]  # noqa: DTZ011  likewise

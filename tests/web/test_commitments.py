@@ -7,12 +7,17 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
+import msgspec
 import pytest
 
+from app.core.domain.commitments import commitment as core
+from app.engine.ports.records import MAX_RECORD_BYTES
 from app.services import due_clock
 from dossier_realtime.archive import open_journal
 from dossier_realtime.protocol.classification import Clearance
+from dossier_realtime.protocol.http.commitments import CommitmentBody
 from dossier_realtime.recording.commitments.recorded import planned_alerts
 from tests.web.commitment_office import BODY, DAY, MORNING, Message, Office, office
 from tests.web.test_actions import alert
@@ -136,6 +141,56 @@ def test_snooze_delegation_completion_and_removal(tmp_path: Path) -> None:
         assert await place.levels("dan") == {"dan": [1, 2]}
 
     in_office(tmp_path, scene)
+
+
+def test_the_steps_of_people_stand_in_the_commitment_with_their_reasons_for_who_may_read_it(tmp_path: Path) -> None:
+    async def scene(place: Office) -> None:
+        answer = await place.put("c1", classification="confidential")
+        for user in ("ali", "omar"):
+            place.cleared(user, Clearance.CONFIDENTIAL)
+        place.wall = answer.json()["levels"][0]["at"]
+        await place.until_levels(ali=[1])
+        ali, until = place.token("ali", clearance="confidential"), int(place.wall + DAY)
+        why = {"headers": {"X-Reason": quote("زيارة الوزير\nغدًا", safe="")}}
+        steps: list[tuple[str, Message]] = [("snooze", {"until": until}), ("ack", {})]
+        for act, body in (*steps, *steps):
+            assert (await place.call("POST", f"commitments/c1/{act}", ali, json=body, **why)).status_code == 200
+        end = {"to": "dan", "until": until}
+        assert (await place.call("POST", "commitments/c1/delegate", ali, json=end)).status_code == 200
+        last = await place.call("POST", "commitments/c1/complete", ali)
+        reason = "زيارة الوزير غدًا"
+        at = int(place.wall)
+        hands = [
+            {"at": at, "user": "ali", "act": "snooze", "reason": reason, "until": until},
+            {"at": at, "user": "ali", "act": "acknowledge", "reason": reason},
+            {"at": at, "user": "ali", "act": "delegate", "to": "dan", "until": until},
+            {"at": at, "user": "ali", "act": "complete"},
+        ]
+        assert last.json()["hands"] == hands, "what changes nothing is no step"
+        writer = place.token("omar", "write:dossier:mou:*", clearance="confidential")
+        assert (await place.call("GET", "commitments/c1", writer)).json()["hands"] == hands
+        listed = await place.call("GET", "commitments", writer)
+        assert ["hands" in row for row in listed.json()["commitments"]] == [False]
+        assert (await place.call("GET", "commitments/c1", place.token("bea"))).status_code == 404
+        for user in ("ali", "omar"):
+            assert reason not in str(await place.events(f"user:{user}"))
+        assert (await place.put("c1", writer, classification="confidential", due_date="2027-04-30")).status_code == 200
+        assert (await place.call("GET", "commitments/c1", writer)).json()["hands"] == hands
+
+    in_office(tmp_path, scene)
+
+
+def test_the_largest_commitment_fits_into_its_record_with_the_longest_reasons() -> None:
+    groups = [[f"{level}{number:063}" for number in range(100)] for level in range(3)]
+    said = msgspec.convert(BODY | {"escalation": groups}, CommitmentBody)
+    one = core.registered(None, "c" * 64, said, "o" * 64, 0)
+    everybody = tuple(user for group in groups for user in group)
+    for number in range(100):
+        hand = core.Hand(2**33, "u" * 64, "delegate", "\U0001f54c" * 500, "t" * 64, 2**33 + number)
+        one = core.handled(one, hand)
+    one = msgspec.structs.replace(one, raised=(everybody,) * 3, passed_over=(everybody,) * 3)
+    assert (len(one.hands), one.hands[-1].until) == (core.MAX_HANDS, 2**33 + 99)
+    assert len(one.encode()) < MAX_RECORD_BYTES
 
 
 def test_who_is_not_cleared_is_not_alerted_and_the_owner_is_told(tmp_path: Path) -> None:

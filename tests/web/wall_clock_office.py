@@ -44,7 +44,8 @@ class WallClockOffice:
         """Call a path under /v1; as `writer` (its name and its rights) where no token is given."""
         token = token or self.token(*self.writer, clearance="secret")
         kwargs = {"json": body["json"]} if "json" in body else {}
-        return await self.http.request(method, f"/v1/{path}", headers={"Authorization": f"Bearer {token}"}, **kwargs)
+        headers = {"Authorization": f"Bearer {token}", **body.get("headers", {})}
+        return await self.http.request(method, f"/v1/{path}", headers=headers, **kwargs)
 
     async def events(self, channel: str) -> list[Message]:
         """Return the messages that came on a channel so far."""

@@ -8,6 +8,7 @@ from app.core.domain import alerts as core
 from app.core.domain.commitments import commitment as commitments
 from app.engine.ports.errors import Moved
 from app.journal.acts import Act
+from app.journal.initiator import CallText
 from dossier_realtime.protocol import channels
 from dossier_realtime.protocol.classification import Clearance
 
@@ -55,13 +56,14 @@ class Alerts:
         return self._ledger.policy
 
     async def acknowledge(
-        self, commitment_id: str, by: Identity, act: RecordAct, *, on_behalf: bool = False
+        self, commitment_id: str, by: Identity, act: RecordAct, why: str = "", *, on_behalf: bool = False
     ) -> AcknowledgedAlert | None:
         """Acknowledge an alert, and notify all users who were alerted.
 
         Return None where there is no alert that the user received and may see. `on_behalf`: by an operator, who need
         not have been alerted, but must be cleared for all channels that the alert was derived from. `act` records it
-        before it is done. Raises Unavailable, and the errors of `act`.
+        before it is done; `why` is kept with the step of a registered commitment. Raises Unavailable, and the errors
+        of `act`.
         """
         user_id, recorded = by.user_id, False
         while True:
@@ -71,9 +73,9 @@ class Alerts:
             taken = core.acknowledged(alert, user_id)
             if not recorded:
                 recorded = True
-                await act(_act(alert, taken))
+                await act(_act(alert, taken, why))
                 continue  # it may have moved meanwhile
-            changes = await self._stopped(commitment_id, user_id)
+            changes = await self._stopped(commitment_id, user_id, why)
             if taken == alert and not changes:
                 return AcknowledgedAlert(alert, [])
             try:
@@ -87,13 +89,15 @@ class Alerts:
             await self._publisher.report_alerts({commitment_id}, Clearance.parse(own))
             return AcknowledgedAlert(taken, results)
 
-    async def _stopped(self, commitment_id: str, by: str) -> list[RecordChange]:
+    async def _stopped(self, commitment_id: str, by: str, why: str) -> list[RecordChange]:
         """Return the change that stops the climb of a commitment, where it is registered and climbs."""
         held = await self._ledger.find(commitment_id)
         if held is None or held.commitment.state != "open" or not held.commitment.level:
             return []
-        after = commitments.acknowledged(held.commitment, by)
-        return [self._ledger.change(after, held.revision, self._now())]
+        now = self._now()
+        hand = commitments.Hand(int(now), by, "acknowledge", why)
+        after = commitments.handled(commitments.acknowledged(held.commitment, by), hand)
+        return [self._ledger.change(after, held.revision, now)]
 
     def level(self, alert: Alert) -> str:
         """Return the highest level of the channels that the alert was derived from, for the journal."""
@@ -106,7 +110,7 @@ class Alerts:
         return self._publisher.shown_to(by, alert.channels)
 
 
-def _act(alert: Alert, taken: Alert) -> Act:
+def _act(alert: Alert, taken: Alert, why: str) -> Act:
     return Act(
         "acknowledge_alert",
         "commitment",
@@ -114,4 +118,5 @@ def _act(alert: Alert, taken: Alert) -> Act:
         channels=alert.channels,
         before=alert.state,
         after=taken.state,
+        text=CallText(reason=why),
     )

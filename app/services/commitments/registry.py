@@ -135,18 +135,22 @@ class CommitmentRegistry:
             if self.climbing.may_see(by, listed.commitment):
                 yield listed
 
-    async def complete(self, commitment_id: str, by: Identity, act: RecordAct) -> CommitmentChange:
+    async def complete(self, commitment_id: str, by: Identity, act: RecordAct, why: str = "") -> CommitmentChange:
         """Complete a commitment: nothing is raised any more, and all who were alerted are told.
+
+        `why` is kept with the step, as in `snooze` and `delegate`.
 
         Raises NoCommitment, NotAllowed, Unavailable, and the errors of `act`.
         """
-        return await self._end("complete_commitment", commitment_id, by, act)
+        return await self._end("complete_commitment", commitment_id, by, act, why)
 
     async def delete(self, commitment_id: str, by: Identity, act: RecordAct) -> CommitmentChange:
         """Remove a commitment; its id stays bound to its MoU. Raises as `complete`."""
         return await self._end("delete_commitment", commitment_id, by, act)
 
-    async def snooze(self, commitment_id: str, until: int, by: Identity, act: RecordAct) -> CommitmentChange:
+    async def snooze(
+        self, commitment_id: str, until: int, by: Identity, act: RecordAct, why: str = ""
+    ) -> CommitmentChange:
         """Raise nothing before a time (Unix seconds). Raises as `complete`."""
         recorded = False
         while True:
@@ -158,13 +162,17 @@ class CommitmentRegistry:
                 continue
             if after == held.commitment:
                 return CommitmentChange(after, [], unchanged=True)
+            now = self._now()
+            after = core.handled(after, core.Hand(int(now), by.user_id, "snooze", why, until=until))
             try:
-                await self._publisher.commit([], [self._ledger.change(after, held.revision, self._now())])
+                await self._publisher.commit([], [self._ledger.change(after, held.revision, now)])
             except Moved:
                 continue
             return CommitmentChange(after, [])
 
-    async def delegate(self, commitment_id: str, to: str, until: int, by: Identity, act: RecordAct) -> CommitmentChange:
+    async def delegate(
+        self, commitment_id: str, to: str, until: int, by: Identity, act: RecordAct, why: str = ""
+    ) -> CommitmentChange:
         """Let another user receive alerts in place of the caller, or of the owner where the caller receives none.
 
         A delegate hands on what was delegated to them, for as long as it was. What stands raised is raised to the new
@@ -182,6 +190,8 @@ class CommitmentRegistry:
                 continue
             if step.after == held.commitment:
                 return CommitmentChange(step.after, [], unchanged=True)
+            hand = core.Hand(int(now), by.user_id, "delegate", why, to, until)
+            step = step._replace(after=core.handled(step.after, hand))
             try:
                 return CommitmentChange(step.after, await self._raise(step, held, now))
             except Moved:
@@ -192,7 +202,9 @@ class CommitmentRegistry:
         change = self._ledger.change(step.after, held.revision, now)
         return await self._publisher.commit(events, [change], level=self.climbing.level(step.after))
 
-    async def _end(self, verb: Verb, commitment_id: str, by: Identity, act: RecordAct) -> CommitmentChange:
+    async def _end(
+        self, verb: Verb, commitment_id: str, by: Identity, act: RecordAct, why: str = ""
+    ) -> CommitmentChange:
         recorded = False
         while True:
             held = await self._held(commitment_id, by, act=True)
@@ -208,7 +220,10 @@ class CommitmentRegistry:
                 continue
             if after == held.commitment:
                 return CommitmentChange(after, [], unchanged=True)
-            change = self._ledger.change(after, held.revision, self._now())
+            now = self._now()
+            if after.state == "completed":
+                after = core.handled(after, core.Hand(int(now), by.user_id, "complete", why))
+            change = self._ledger.change(after, held.revision, now)
             alert = await self._alerts.find(commitment_id)
             try:
                 if alert is None:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from app.core.domain.commitments.commitment import next_moment
 from dossier_realtime.protocol.http.commitments import (
     CommitmentAnswer,
+    CommitmentHand,
     CommitmentLevel,
     DelegationRow,
     PlannedAlertRow,
@@ -14,13 +15,13 @@ from dossier_realtime.protocol.http.commitments import (
 from dossier_realtime.recording.commitments.ladder import LEVELS
 
 if TYPE_CHECKING:
-    from app.core.domain.commitments.commitment import Commitment
+    from app.core.domain.commitments.commitment import Commitment, Hand
     from app.services.commitments.registry import CommitmentRegistry
     from dossier_realtime.recording.commitments.dry_run import PlannedAlert
 
 
-def commitment_row(commitment: Commitment, service: CommitmentRegistry) -> CommitmentAnswer:
-    """Return a commitment with the moments of its levels."""
+def commitment_row(commitment: Commitment, service: CommitmentRegistry, *, whole: bool = True) -> CommitmentAnswer:
+    """Return a commitment with the moments of its levels, and with the steps of people where it is `whole`."""
     said, policy = commitment.said, service.policy
     known = said.mou_type in policy.days_before
     moments = policy.moments(said.mou_type, commitment.due) if known else ()
@@ -45,6 +46,18 @@ def commitment_row(commitment: Commitment, service: CommitmentRegistry) -> Commi
         by=commitment.by or None,
         next_level_at=None if following is None else int(following),
         snoozed_until=commitment.snoozed_until,
+        hands=[_hand(one) for one in commitment.hands] if whole else [],
+    )
+
+
+def _hand(hand: Hand) -> CommitmentHand:
+    return CommitmentHand(
+        at=hand.at,
+        user=hand.user,
+        act=hand.act,
+        reason=hand.reason or None,
+        to=hand.to or None,
+        until=hand.until,
     )
 
 

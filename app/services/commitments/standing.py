@@ -71,7 +71,7 @@ class StandingCommitments:
         return self._row(alert) if self._sees(by, alert) else None
 
     def _registered(self, commitment: Commitment) -> CommitmentAnswer:
-        return commitment_row(commitment, self._registry)
+        return commitment_row(commitment, self._registry, whole=False)
 
     async def _raised(
         self, by: Identity, after: ListPlace | None, mou_id: str, limit: int

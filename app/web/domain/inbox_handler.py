@@ -17,9 +17,9 @@ from dossier_realtime.protocol.http.inbox_forms import InboxMarked, InboxPage
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Mapping
 
-    from app.engine.ports.events import PublishResult
     from app.journal.acts import Facts, Verb
     from app.services.domain.inboxes import Inboxes
+    from app.services.publisher import PublishResult
     from dossier_realtime.protocol.authorization import Identity
 
 _MAX_ROWS = 200

@@ -159,6 +159,11 @@ class AuthenticatedHandler(CallerHandler):
             self.context.records.acts.end(self._act_seq, self.actor, self._act, outcome, status)
         super().on_finish()
 
+    @property
+    def reason(self) -> str:
+        """The reason that the caller gives in X-Reason, on one line and without tokens; "" where there is none."""
+        return self._call_text().reason
+
     def _call_text(self) -> CallText:
         """Return the text of the call beside its path, without tokens and on one line."""
         headers = self.request.headers

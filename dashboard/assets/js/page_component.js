@@ -14,10 +14,12 @@ export function render({ model }) {
 
   const status = make("p", { class: "status", role: "status", "aria-live": "polite" })
   let hush = 0
+  let looked = null // the thing that a dialog shows in full
   function tell(text, tone) {
-    status.replaceChildren(badge(text, tone))
+    const where = looked?.status ?? status // behind a dialog nobody reads it
+    where.replaceChildren(badge(text, tone))
     clearTimeout(hush)
-    hush = setTimeout(() => status.replaceChildren(), 12_000)
+    hush = setTimeout(() => where.replaceChildren(), 12_000)
   }
 
   function perform(action) {
@@ -73,14 +75,14 @@ export function render({ model }) {
 
   // --- one thing in full: a dialog whose blocks the dashboard sends, and sends again as they change -----------
 
-  let looked = null
   function look({ look: kind, of, label }) {
     const place = make("div", { class: "details" })
     const own = drawing({ words, locale: model.locale, root, perform }) // the page's filter does not hold here
     const close = make("button", { type: "button", onclick: () => box.close() }, words.close)
-    const box = dialog(label, make("p", {}, isolated(of, { dir: "auto", class: "code" })), place, make("p", { class: "buttons" }, close))
+    const said = make("p", { class: "status", role: "status", "aria-live": "polite" })
+    const box = dialog(label, make("p", {}, isolated(of, { dir: "auto", class: "code" })), place, said, make("p", { class: "buttons" }, close))
     box.classList.add("wide")
-    const mine = { kind, of, place, board: own.board(place) }
+    const mine = { kind, of, place, status: said, board: own.board(place) }
     looked = mine
     box.addEventListener("close", () => {
       if (looked !== mine) return

@@ -1,4 +1,4 @@
-"""A commitment in full: its clock, what was raised to whom, in whose hands it is, and the hands that can take it."""
+"""A commitment in full: its clock, what was raised to whom, the hands that took it and why, and what can be done."""
 
 from __future__ import annotations
 
@@ -34,6 +34,20 @@ def alert_details(row: CommitmentAnswer, viewer: Viewer) -> list[Block]:
         for level in row.levels
     ]
     handed = [(f"{one.user} {one.to} {one.until}", [one.user, one.to, moment(one.until)]) for one in row.delegations]
+    hands = [
+        (
+            f"{place}",
+            [
+                moment(hand.at),
+                hand.user,
+                viewer.word("hand", hand.act),
+                hand.to,
+                None if hand.until is None else moment(hand.until),
+                hand.reason,
+            ],
+        )
+        for place, hand in reversed(list(enumerate(row.hands)))
+    ]
     return [
         facts("detail-facts", [(say(key), cell) for key, cell in items if cell is not None]),
         table("detail-levels", say("detail.levels"), viewer.columns("alert_level", "time", "raised_to"), raised, ""),
@@ -43,6 +57,13 @@ def alert_details(row: CommitmentAnswer, viewer: Viewer) -> list[Block]:
             viewer.columns("user", "delegate", "ends"),
             handed,
             say("detail.no_delegations"),
+        ),
+        table(
+            "detail-hands",
+            say("detail.history"),
+            viewer.columns("time", "user", "step", "delegate", "until", "reason"),
+            hands,
+            say("detail.no_history"),
         ),
         {"id": "detail-actions", "kind": "actions", "acts": _hands(row, viewer)},
     ]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ssl
 from typing import Self, TypeVar
+from urllib.parse import quote
 
 import msgspec
 
@@ -37,6 +38,7 @@ class ServiceCalls:
     async def __aexit__(self, *_: object) -> None:
         await self.close()
 
-    async def _ask(self, method: str, path: str, form: type[T], body: object = None) -> T:
+    async def _ask(self, method: str, path: str, form: type[T], body: object = None, reason: str = "") -> T:
         sent = None if body is None else msgspec.json.encode(body)
-        return msgspec.json.decode(await self._calls.call(method, path, sent), type=form)
+        headers = {"X-Reason": quote(reason, safe=" ")} if reason else None
+        return msgspec.json.decode(await self._calls.call(method, path, sent, headers), type=form)

@@ -59,6 +59,20 @@ class CommitmentLevel(Struct):
     raised_to: list[Id]
 
 
+HandAct = Literal["acknowledge", "complete", "snooze", "delegate"]
+
+
+class CommitmentHand(Struct, omit_defaults=True, kw_only=True):
+    """A step that a user took, and why. `to`: the delegate; `until`: the end of the snoozing or the delegation."""
+
+    at: Timestamp
+    user: Id
+    act: HandAct
+    reason: str | None = None
+    to: Id | None = None
+    until: Timestamp | None = None
+
+
 class CommitmentAnswer(Struct, kw_only=True, omit_defaults=True):
     """A commitment and its state. `alert_level`: the highest that was raised, 0 before the first.
 
@@ -83,6 +97,8 @@ class CommitmentAnswer(Struct, kw_only=True, omit_defaults=True):
     next_level_at: Timestamp | None = None
     snoozed_until: Timestamp | None = None
     registered: bool = True
+    hands: list[CommitmentHand] = []
+    """The latest steps of people, the newest last; lists leave them out."""
 
 
 class CommitmentPage(Struct, omit_defaults=True):

@@ -142,9 +142,10 @@ export interface ActorInput {
   name: string;
 }
 
-/** The commitment whose alert is acknowledged. */
+/** The commitment whose alert is acknowledged, and why. `reason` is kept with a registered commitment. */
 export interface AlertAckPayloadInput {
   commitment_id: string;
+  reason?: string;
 }
 
 /** The state of a commitment's alert. */

@@ -11,11 +11,13 @@ from typing import Final, Literal, NamedTuple
 import msgspec
 from msgspec import Struct, structs
 
-from dossier_realtime.protocol.http.commitments import CommitmentBody
+from dossier_realtime.protocol.http.commitments import CommitmentBody, HandAct
 from dossier_realtime.recording.commitments.dry_run import Deadline, audience
 from dossier_realtime.recording.commitments.ladder import LEVELS, URGENT_LEVEL, AlertPolicy
 
 KIND: Final = "commitment"
+MAX_HANDS: Final = 30
+"""Steps of people that are kept of one commitment, the latest ones: with the longest reasons they fit in its record."""
 State = Literal["open", "acknowledged", "completed", "deleted"]
 _MOU_LABEL: Final = "mou:"
 
@@ -26,6 +28,17 @@ class Delegation(Struct, frozen=True):
     user: str
     to: str
     until: int
+
+
+class Hand(Struct, frozen=True, omit_defaults=True):
+    """A step that a user took about a commitment, and why. `to`: the delegate; `until`: Unix seconds."""
+
+    at: int
+    user: str
+    act: HandAct
+    reason: str = ""
+    to: str = ""
+    until: int | None = None
 
 
 class Commitment(Struct, frozen=True, kw_only=True):
@@ -44,6 +57,8 @@ class Commitment(Struct, frozen=True, kw_only=True):
     passed_over: tuple[tuple[str, ...], ...] = ((), (), ())
     restarted: bool = False
     """True where its clock began anew: alerts of before say nothing of it."""
+    hands: tuple[Hand, ...] = ()
+    """The steps that people took about it, the latest last."""
     restarts: int = 0
     """The number of times that its clock began anew: the alerts of each are entries of their own in inboxes."""
 
@@ -114,7 +129,13 @@ def registered(known: Commitment | None, commitment_id: str, said: CommitmentBod
         registered_at=int(now),
         restarted=known is not None,
         restarts=0 if known is None else known.restarts + 1,
+        hands=known.hands if known is not None and known.state != "deleted" else (),
     )
+
+
+def handled(commitment: Commitment, hand: Hand) -> Commitment:
+    """Return the commitment with a step of a user as its last one."""
+    return structs.replace(commitment, hands=(*commitment.hands, hand)[-MAX_HANDS:])
 
 
 def next_moment(commitment: Commitment, policy: AlertPolicy) -> float | None:

@@ -11,6 +11,7 @@ from app.node.effects.recorded_act import RecordedAct, RightLostError
 from dossier_realtime.protocol import channels
 from dossier_realtime.protocol.errors import ErrorCode
 from dossier_realtime.protocol.events import AlertState
+from dossier_realtime.protocol.plain_text import one_line, without_tokens
 
 if TYPE_CHECKING:
     from app.node.connections.connection import Connection
@@ -28,7 +29,9 @@ async def acknowledge(context: EffectContext, connection: Connection, command: A
     act = RecordedAct.of_token(context, connection)
     try:
         async with act:
-            taken = await context.services.alerts.acknowledge(command.payload.commitment_id, identity, act.record)
+            said = command.payload
+            why = without_tokens(one_line(said.reason or ""))
+            taken = await context.services.alerts.acknowledge(said.commitment_id, identity, act.record, why)
             act.unchanged = taken is not None and not taken.results
     except (Unavailable, ActNotRecorded):
         return replies.refuse_busy(connection, command.ref)

@@ -31,7 +31,7 @@ class CommitmentAckHandler(OperatorHandler):
         alerts = self.context.domain.alerts
         started, everywhere = self.now(), decide_operator(identity).allowed
         try:
-            taken = await alerts.acknowledge(commitment_id, identity, self.act, on_behalf=everywhere)
+            taken = await alerts.acknowledge(commitment_id, identity, self.act, self.reason, on_behalf=everywhere)
         except Unavailable:
             self.unavailable()
             return

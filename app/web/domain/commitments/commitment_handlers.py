@@ -205,7 +205,7 @@ class CommitmentCompleteHandler(CommitmentCallHandler):
         identity = await self.authenticate()
         if identity is None or not self.check_id(commitment_id) or not self.check_empty_body():
             return
-        changed = await self.change(lambda: self.commitments.complete(commitment_id, identity, self.act))
+        changed = await self.change(lambda: self.commitments.complete(commitment_id, identity, self.act, self.reason))
         if changed is not None:
             self.answer(commitment_row(changed.commitment, self.commitments))
 
@@ -222,7 +222,9 @@ class CommitmentSnoozeHandler(CommitmentCallHandler):
         if identity is None or body is None or not self.check_until(body.until):
             return
         until = body.until
-        changed = await self.change(lambda: self.commitments.snooze(commitment_id, until, identity, self.act))
+        changed = await self.change(
+            lambda: self.commitments.snooze(commitment_id, until, identity, self.act, self.reason)
+        )
         if changed is not None:
             self.answer(commitment_row(changed.commitment, self.commitments))
 
@@ -239,7 +241,9 @@ class CommitmentDelegateHandler(CommitmentCallHandler):
         if identity is None or body is None or not self.check_until(body.until):
             return
         to, until = body.to, body.until
-        changed = await self.change(lambda: self.commitments.delegate(commitment_id, to, until, identity, self.act))
+        changed = await self.change(
+            lambda: self.commitments.delegate(commitment_id, to, until, identity, self.act, self.reason)
+        )
         if changed is not None:
             self.answer(commitment_row(changed.commitment, self.commitments))
 
