@@ -60,7 +60,7 @@ def opened(browser: Browser, service: Service, origin: str, user: str, editor: s
     """Return a window of its own that shows the document and has its text."""
     page = browser.new_context(locale=locale).new_page()
     page.set_default_timeout(1000 * HANG_SECONDS)
-    token = service.token(user, "write:document:*", name=user.capitalize())
+    token = service.token(user, "write:document:*", "write:dossier:*", name=user.capitalize())
     page.goto(f"{origin}/#{urlencode({'token': token, 'url': service.url, 'id': 'paper', 'editor': editor})}")
     page.wait_for_function("page.document.isLoaded && page.document.status === 'live'")
     return page

@@ -1,4 +1,4 @@
-"""Pages of a real Chromium: one connection for all tabs; frozen, without a network, and with a token that ends."""
+"""Pages of a real Chromium: one connection for all tabs; without a network, and with a token that ends."""
 
 from __future__ import annotations
 
@@ -155,21 +155,6 @@ def _alone(context: BrowserContext, site: str, service: Service, *tokens: str) -
     page.wait_for_function("window.ready === true")
     page.evaluate("given => alone(given)", {"tokens": list(tokens), "url": service.url})
     return page
-
-
-def test_a_frozen_tab_misses_nothing(context: BrowserContext, site: str, service: Service) -> None:
-    reader, writer = (
-        _alone(context, site, service, service.token(user, f"write:{CHANNEL}")) for user in ("reader", "writer")
-    )
-    _send(writer)
-    (first,) = _all_have([reader], 1)
-    lifecycle = context.new_cdp_session(reader)
-    lifecycle.send("Page.setWebLifecycleState", {"state": "frozen"})
-    for _ in range(5):
-        _send(writer)
-    lifecycle.send("Page.setWebLifecycleState", {"state": "active"})
-    (offsets,) = _all_have([reader], 6)
-    assert offsets == [first[0] + n for n in range(6)]
 
 
 def test_a_page_without_a_network_comes_back_with_it(context: BrowserContext, site: str, service: Service) -> None:
