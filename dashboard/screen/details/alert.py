@@ -54,7 +54,7 @@ def alert_details(row: CommitmentAnswer, viewer: Viewer) -> list[Block]:
         table(
             "detail-delegations",
             say("detail.delegations"),
-            viewer.columns("user", "delegate", "ends"),
+            viewer.columns("user", "delegate", "until"),
             handed,
             say("detail.no_delegations"),
         ),
