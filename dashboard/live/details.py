@@ -12,26 +12,32 @@ from dashboard.live.service_api import ServiceApi
 from dashboard.screen.blocks import Block
 from dashboard.screen.details.alert import alert_details
 from dashboard.screen.details.brief import brief_details
+from dashboard.screen.details.document import document_details
 from dashboard.screen.details.relationship import ShownReasons, relationship_details
 from dashboard.screen.listing import ListQuery, in_parts
 from dashboard.screen.viewer import Viewer
 from dossier_realtime.protocol.fields import Id
 from dossier_realtime.protocol.http.commitments import CommitmentAnswer
-from dossier_realtime.protocol.http.forms import BriefAnswer
+from dossier_realtime.protocol.http.forms import BriefAnswer, DocumentAnswer
 
 _ROWS: Final = ListQuery(size=1_000)  # a dialog has no parts
 _KINDS: Final[dict[str, tuple[str, type[msgspec.Struct], Callable[[Any, Viewer], list[Block]]]]] = {
     "alert": ("/v1/commitments/{of}", CommitmentAnswer, alert_details),
     "brief": ("/v1/briefs/{of}", BriefAnswer, brief_details),
     "relationship": ("/v1/relationships/{of}/why", ShownReasons, relationship_details),
+    "document": ("/v1/documents/{of}", DocumentAnswer, document_details),
 }
 """By kind: the call, the form of its answer, and the blocks of that."""
+
+
+ONCE: Final = frozenset({"document"})
+"""Kinds that are read when their dialog opens, and not again: each reading of a text stands in the journal."""
 
 
 class DetailRequest(msgspec.Struct, forbid_unknown_fields=True, frozen=True):
     """The thing that a page asks for."""
 
-    kind: Literal["alert", "brief", "relationship"]
+    kind: Literal["alert", "brief", "relationship", "document"]
     of: Id
 
 

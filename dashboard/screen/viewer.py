@@ -155,9 +155,9 @@ class Viewer:
         reason: ReasonNeed = "none" if name in OWN_ACTIONS else "optional" if name in OPTIONAL_REASON else "needed"
         return action(name, of, self.say(f"act.{name}"), off, ask, reason)
 
-    def look(self, kind: str, of: str) -> dict[str, str]:
-        """Return the button that shows one thing in full: an `alert`, a `brief`, a `relationship`."""
-        return {**action("look", of, self.say("detail.look")), "look": kind}
+    def look(self, kind: str, of: str, label: str = "detail.look") -> dict[str, str]:
+        """Return the button that shows one thing in full: an `alert`, a `brief`, a `relationship`, a `document`."""
+        return {**action("look", of, self.say(label)), "look": kind}
 
     def columns(self, *keys: str) -> list[tuple[str, str]]:
         """Return columns with their labels, by their keys."""

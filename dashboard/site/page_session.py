@@ -13,7 +13,7 @@ import panel
 
 from dashboard.language.display_options import DisplayOptions
 from dashboard.live.actions import ActionRequest, Actions
-from dashboard.live.details import DetailRequest, Details
+from dashboard.live.details import ONCE, DetailRequest, Details
 from dashboard.live.inbox_reader import InboxReader
 from dashboard.playback.recordings import Recordings
 from dashboard.screen.charts import rate_chart
@@ -197,6 +197,8 @@ class PageSession:
             if blocks != sent:
                 sent = blocks
                 self._outgoing.append({"details": blocks, "kind": asked.kind, "of": asked.of})
+            if asked.kind in ONCE:
+                return
             await asyncio.sleep(_LOOK_SECONDS)
 
     def cancel_recordings(self) -> None:

@@ -197,6 +197,58 @@ def test_a_viewer_is_told_of_nothing_above_the_clearance(browser: Browser, offic
     )
 
 
+def test_a_finished_brief_opens_the_document_that_it_became(
+    browser: Browser, office: tuple[Service, Dashboard]
+) -> None:
+    service, dashboard = office
+    reader = tokens.token("ali", "read:*")
+    (row,) = call(service, reader, "GET", "/v1/briefs")[1]["briefs"]
+    eventually(lambda: call(service, reader, "GET", f"/v1/briefs/{row['request_id']}")[1]["state"] == "complete", row)
+    with logged_in(browser, dashboard) as page:
+        show(page, dashboard, "briefs")
+        dialog = look(page, page.locator("tbody tr", has_text="SA"))
+        expect(dialog).to_contain_text("A template repeats facts")
+        dialog.get_by_role("button", name="Open the document").click()
+        document = page.get_by_role("dialog", name="Open the document")
+        expect(document.locator(".facts")).to_contain_text(f"document:{row['request_id']}")
+        document.get_by_role("button", name="Inspect").click()
+        expect(page.locator("pre")).to_contain_text("SA")
+        page.keyboard.press("Escape")
+        document.get_by_role("button", name="Close").click()
+        expect(document).to_have_count(0)
+        expect(dialog).to_be_visible()
+
+
+@pytest.mark.parametrize("language", ["en", "ar"])
+def test_the_confidence_of_a_brief_is_explained(language: Any) -> None:
+    scores = {"language": (1.0, 0.9), "length": (1.0, 1.0), "repetition": (0.8, 1.0)}
+    checks = [
+        {"language": name, "name": check, "score": score}
+        for check, both in scores.items()
+        for name, score in zip(("en", "ar"), both, strict=True)
+    ]
+
+    def shown(**more: Any) -> dict[str, Any]:
+        answer = msgspec.convert(brief("b1", "complete", progress=100, **more), BriefAnswer)
+        return {block["id"]: block for block in brief_details(answer, viewer(language))}
+
+    checked = shown(confidence_score=0.8, generator="chat", checks=checks)
+    assert [row["cells"][1:] for row in checked["detail-checks"]["rows"]] == [
+        ["100 %", "90 %"],
+        ["100 %", "100 %"],
+        ["80 %", "100 %"],
+    ]
+    said = {
+        checked["detail-why"]["text"],
+        shown(confidence_score=1.0, generator="template")["detail-why"]["text"],
+        shown(confidence_score=0.7, generator="worker")["detail-why"]["text"],
+    }
+    assert len(said) == 3, "each way to a confidence has its own words"
+    assert "detail-why" not in {
+        block["id"] for block in brief_details(msgspec.convert(brief("b2"), BriefAnswer), viewer())
+    }
+
+
 def test_a_brief_says_at_which_stage_it_is_or_ended() -> None:
     def stages(**more: Any) -> list[str]:
         answer = msgspec.convert(brief("b1", **more), BriefAnswer)

@@ -72,6 +72,11 @@ def test_a_models_brief_is_read_in_both_languages_with_its_sources(
     assert "## Summary" in brief["text"]["en"]
     assert "## الملخص" in brief["text"]["ar"]
     assert json.loads(brief["provenance"]["signed"])["model"] == "office-model"
+    products: dict[str, float] = {}
+    for check in brief["checks"]:
+        products[check["language"]] = products.get(check["language"], 1.0) * check["score"]
+    assert len(brief["checks"]) == 10
+    assert min(products.values()) == pytest.approx(brief["confidence_score"], abs=0.01)
     first = model.asked[0]["messages"][0]["content"]
     assert ("القواعد" in first) == (language == "ar"), "the language that was asked for comes first"
     assert [body["model"] for body in model.asked] == ["office-model"] * 2

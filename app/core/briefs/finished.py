@@ -5,6 +5,7 @@ from __future__ import annotations
 from msgspec import Struct
 
 from app.core.briefs.facts import EntityFact
+from app.core.briefs.output_checks import CheckName, Language
 
 
 class Provenance(Struct, frozen=True, omit_defaults=True, kw_only=True):
@@ -22,9 +23,18 @@ class Provenance(Struct, frozen=True, omit_defaults=True, kw_only=True):
     made_at: int
 
 
+class BriefCheck(Struct, frozen=True):
+    """One check of the text in one language, and how far the text passed it, from 0 to 1."""
+
+    language: Language
+    name: CheckName
+    score: float
+
+
 class FinishedBrief(Struct, frozen=True, omit_defaults=True, kw_only=True):
     """The text of a brief and all that it rests on.
 
+    `checks`: those that its confidence is the product of, where its text was checked.
     `signature` is over the JSON of `provenance`, in base64, by the key with the fingerprint `key`.
     """
 
@@ -32,5 +42,6 @@ class FinishedBrief(Struct, frozen=True, omit_defaults=True, kw_only=True):
     ar: str
     facts: list[EntityFact]
     provenance: Provenance
+    checks: list[BriefCheck] = []
     key: str = ""
     signature: str = ""

@@ -82,6 +82,7 @@ class BriefFinisher:
             ar=written.ar,
             facts=list(facts.facts),
             provenance=provenance,
+            checks=list(written.checks),
             key=self._signer.fingerprint,
             signature=signature,
         )

@@ -7,7 +7,14 @@ from typing import TYPE_CHECKING
 import msgspec
 
 from dossier_realtime.protocol import channels
-from dossier_realtime.protocol.http.forms import BriefAnswer, BriefProvenance, BriefRowAnswer, BriefSource, BriefTexts
+from dossier_realtime.protocol.http.forms import (
+    BriefAnswer,
+    BriefCheckRow,
+    BriefProvenance,
+    BriefRowAnswer,
+    BriefSource,
+    BriefTexts,
+)
 
 if TYPE_CHECKING:
     from app.core.briefs.facts import EntityFact
@@ -49,7 +56,13 @@ def brief_answer(job: BriefJob, finished: FinishedBrief | None, level: Level) ->
     provenance = BriefProvenance(
         signed=msgspec.json.encode(finished.provenance).decode(), key=finished.key, signature=finished.signature
     )
-    return BriefAnswer(**row, text=BriefTexts(finished.en, finished.ar), sources=sources, provenance=provenance)
+    return BriefAnswer(
+        **row,
+        text=BriefTexts(finished.en, finished.ar),
+        sources=sources,
+        checks=[BriefCheckRow(one.language, one.name, one.score) for one in finished.checks],
+        provenance=provenance,
+    )
 
 
 def brief_source(fact: EntityFact) -> BriefSource:

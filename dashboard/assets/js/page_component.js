@@ -82,12 +82,13 @@ export function render({ model }) {
     const said = make("p", { class: "status", role: "status", "aria-live": "polite" })
     const box = dialog(label, make("p", {}, isolated(of, { dir: "auto", class: "code" })), place, said, make("p", { class: "buttons" }, close))
     box.classList.add("wide")
-    const mine = { kind, of, place, status: said, board: own.board(place) }
+    const under = looked // the dialog that this one was opened from
+    const mine = { kind, of, box, place, status: said, board: own.board(place) }
     looked = mine
     box.addEventListener("close", () => {
       if (looked !== mine) return
-      looked = null
-      model.send_msg({ look: null })
+      looked = under?.box.open ? under : null
+      model.send_msg({ look: looked && { kind: looked.kind, of: looked.of } })
     })
     model.send_msg({ look: { kind, of } })
   }

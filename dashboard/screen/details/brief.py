@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dashboard.screen.blocks import Block, Cell, Tone, badge, bar, facts, moment, names, peek, table
 from dashboard.screen.viewer import Viewer
+from dossier_realtime.protocol import channels
 from dossier_realtime.protocol.http.forms import BriefAnswer, BriefTexts
 
 _STAGES = ("analyzing", "generating", "reviewing", "finalizing")
@@ -29,7 +30,6 @@ def brief_details(row: BriefAnswer, viewer: Viewer) -> list[Block]:
         ("detail.took", None if row.generation_time is None else _seconds(row.generation_time)),
         ("detail.confidence", None if row.confidence_score is None else f"{100 * row.confidence_score:.0f} %"),
         ("detail.error", error),
-        ("col.document", row.document),
         ("detail.text", None if text is None else peek(text.ar if viewer.language == "ar" else text.en)),
     ]
     sources = [
@@ -46,9 +46,12 @@ def brief_details(row: BriefAnswer, viewer: Viewer) -> list[Block]:
         for source in row.sources or ()
     ]
     acts = [viewer.action("cancel", row.request_id)] if row.state in _OPEN else []
+    if row.document is not None:
+        acts.append(viewer.look("document", channels.identifier(row.document), "detail.open_document"))
     return [
         facts("detail-facts", [(say(key), cell) for key, cell in items if cell is not None]),
         table("detail-stages", say("detail.stages"), viewer.columns("stage", "status"), _stages(row, viewer), ""),
+        *_confidence(row, viewer),
         table(
             "detail-sources",
             say("detail.sources"),
@@ -58,6 +61,27 @@ def brief_details(row: BriefAnswer, viewer: Viewer) -> list[Block]:
         ),
         {"id": "detail-actions", "kind": "actions", "acts": acts},
     ]
+
+
+def _confidence(row: BriefAnswer, viewer: Viewer) -> list[Block]:
+    """Return what the confidence of a brief follows from: its checks, or a sentence where there are none."""
+    if row.confidence_score is None:
+        return []
+    how = "checked" if row.checks else "template" if row.generator == "template" else "claimed"
+    sentence: Block = {"id": "detail-why", "kind": "banner", "tone": "info", "text": viewer.say(f"confidence.{how}")}
+    if not row.checks:
+        return [sentence]
+    scores = {(check.name, check.language): check.score for check in row.checks}
+    rows: list[tuple[str, list[Cell]]] = [
+        (name, [viewer.word("check", name), *(_percent(scores.get((name, language))) for language in ("en", "ar"))])
+        for name in dict.fromkeys(check.name for check in row.checks)
+    ]
+    columns = viewer.columns("check", "in_english", "in_arabic")
+    return [sentence, table("detail-checks", viewer.say("detail.checks"), columns, rows, "")]
+
+
+def _percent(score: float | None) -> str | None:
+    return None if score is None else f"{100 * score:.0f} %"
 
 
 def _stages(row: BriefAnswer, viewer: Viewer) -> list[tuple[str, list[Cell]]]:

@@ -239,11 +239,24 @@ class BriefProvenance(Struct):
     signature: str
 
 
+class BriefCheckRow(Struct):
+    """One check of the text in one language: its score, from 0 to 1."""
+
+    language: Literal["en", "ar"]
+    name: Name
+    score: Fraction
+
+
 class BriefAnswer(BriefRowAnswer, omit_defaults=True, kw_only=True):
-    """A brief with its text and sources, once it is complete."""
+    """A brief with its text and sources, once it is complete.
+
+    `checks`: its `confidence_score` is the product of those of one language, the lower of both; absent where the text
+    was not checked.
+    """
 
     text: BriefTexts | None = None
     sources: list[BriefSource] | None = None
+    checks: list[BriefCheckRow] = []
     provenance: BriefProvenance | None = None
 
 

@@ -7,18 +7,23 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from app.core.briefs.facts import EntityFacts
+from app.core.briefs.finished import BriefCheck
 from app.core.briefs.job import BriefJob
 from dossier_realtime.protocol.fields import Localized, Stage
 
 
 @dataclass(frozen=True, slots=True)
 class WrittenBrief:
-    """The text of a brief in both languages. `confidence` is from 0 to 1; `model` names the model or program."""
+    """The text of a brief in both languages. `confidence` is from 0 to 1; `model` names the model or program.
+
+    `checks`: those that the confidence follows from; empty where it follows from none.
+    """
 
     en: str
     ar: str
     confidence: float
     model: str = ""
+    checks: tuple[BriefCheck, ...] = ()
 
 
 class GenerationError(Exception):

@@ -15,6 +15,7 @@ from jinja2 import FileSystemLoader, StrictUndefined
 from jinja2.sandbox import SandboxedEnvironment
 
 from app.core.briefs.calendars import both_calendars
+from app.core.briefs.finished import BriefCheck
 from app.core.briefs.output_checks import SECTIONS, review
 from app.services.briefs import messages
 from app.services.briefs.generators.port import GenerationError, WrittenBrief
@@ -73,6 +74,7 @@ class ChatGenerator:
         languages: tuple[Language, Language] = ("ar", "en") if job.language == "ar" else ("en", "ar")
         texts: dict[str, str] = {}
         confidence = 1.0
+        checks: list[BriefCheck] = []
         for language, (start, end) in zip(languages, ((25, 55), (55, 80)), strict=True):
             text = await self._text(job, facts, language, _Progress(report, start, end))
             texts[language] = text
@@ -86,8 +88,9 @@ class ChatGenerator:
                 _log.warning("a model's brief failed its checks", request=job.request_id, checks=found.failures)
                 raise GenerationError(messages.UNFIT)
             confidence = min(confidence, found.confidence)
+            checks += [BriefCheck(language, result.name, round(result.score, 3)) for result in found.results]
         await report.step("reviewing", 85, messages.REVIEWING)
-        return WrittenBrief(texts["en"], texts["ar"], confidence, self._completions.endpoint.model)
+        return WrittenBrief(texts["en"], texts["ar"], confidence, self._completions.endpoint.model, tuple(checks))
 
     async def _text(self, job: BriefJob, facts: EntityFacts, language: Language, progress: _Progress) -> str:
         """Return the model's text in a language; try again where the endpoint fails. Raises GenerationError."""
