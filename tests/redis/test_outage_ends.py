@@ -12,7 +12,6 @@ from structlog.testing import capture_logs
 
 from app.engine.ports.errors import EngineError, Unavailable
 from app.engine.redis.log import broker as broker_module
-from app.engine.redis.log.pulse import Pulse
 from tests.engine.events import CHANNEL, event
 from tests.harness.coroutine_tests import asynchronous
 from tests.harness.eventually import HANG_SECONDS, eventually_async
@@ -81,7 +80,6 @@ async def test_channels_that_began_are_found_in_pages_also_where_many_began_at_o
     server: RedisServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(broker_module, "_BEGUN_PAGE", 3)
-    monkeypatch.setattr(Pulse, "_compare", _nothing)
     names = [f"dossier:d{number}" for number in range(20)]
     async with opened_node(server.url, PREFIX, "n1") as first:
         await first.publish(*(event(1, name) for name in names[:8]))
@@ -90,10 +88,6 @@ async def test_channels_that_began_are_found_in_pages_also_where_many_began_at_o
         await first.publish(*(event(1, name) for name in names[15:]))
     async with opened_node(server.url, PREFIX, "n2") as second:
         assert [name for name in names if not second.engine.broker.is_begun(name)] == []
-
-
-async def _nothing(_: object) -> None:
-    pass
 
 
 @asynchronous

@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 import redis
 
+from app.engine.redis.log import head_comparison
 from app.engine.redis.log.stored_event import encoded, stored
 from tests.engine.events import CHANNEL, OTHER, event
 from tests.harness.coroutine_tests import asynchronous
@@ -68,7 +69,8 @@ async def test_an_event_that_another_one_replaced_is_found_missing(server: Redis
 
 
 @asynchronous
-async def test_a_channel_that_is_shorter_is_found(server: RedisServer) -> None:
+async def test_a_channel_that_is_shorter_is_found(server: RedisServer, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(head_comparison, "WHOLE_SECONDS", 0)
     async with opened_node(server.url, PREFIX, "n1", joined=[CHANNEL, OTHER]) as node:
         (old,) = await node.publish(event(1))
         assert old.epoch is not None

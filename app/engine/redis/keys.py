@@ -36,6 +36,11 @@ class RedisKeys:
         """A sorted set: the channels that ever had an event, by the number of the commit that began their epoch."""
         return f"{self.log}begun"
 
+    @property
+    def touched(self) -> str:
+        """A sorted set: the channels that were changed in the last minutes, by the number of their last commit."""
+        return f"{self.log}touched"
+
     def channel(self, channel: str) -> str:
         """Return the hash of a channel's head: `generation`, `offset`, `oldest`."""
         return f"{self.log}channel:{channel}"

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Collection, Iterable, Sequence
+from collections.abc import Callable, Iterable, KeysView, Sequence
 from contextvars import Context, copy_context
 from typing import Final, NamedTuple
 
@@ -39,11 +39,12 @@ class _Waiting(NamedTuple):
 class ChannelCursor:
     """The place up to which one channel was delivered: an offset of a generation."""
 
-    __slots__ = ("channel", "generation", "joining", "known", "offset", "refill", "waiting")
+    __slots__ = ("channel", "commit", "generation", "joining", "known", "offset", "refill", "waiting")
 
     def __init__(self, channel: str) -> None:
         self.channel = channel
         self.generation, self.offset = 0, 0
+        self.commit = 0  # the number of the last commit that was delivered; 0: none since it was joined
         self.known = (0, 0)  # the generation and offset that the channel has come to, as far as is known
         self.joining: asyncio.Future[None] | None = asyncio.get_running_loop().create_future()
         self.waiting: dict[tuple[int, int], _Waiting] = {}
@@ -52,6 +53,10 @@ class ChannelCursor:
     @property
     def place(self) -> tuple[int, int]:
         return self.generation, self.offset
+
+    def move(self, event: NumberedEvent) -> None:
+        """Go on to the place of an event."""
+        self.generation, self.offset, self.commit = event.generation, event.offset, event.commit
 
     def is_next(self, event: NumberedEvent) -> bool:
         """Return whether the event comes right after the last one that was delivered."""
@@ -72,7 +77,7 @@ class ChannelCursors:
         self._store, self._reader = store, reader
         self.marks = DeliveryMarks(reader)
         self._cursors: dict[str, ChannelCursor] = {}
-        self.joined: Collection[str] = self._cursors.keys()
+        self.joined: KeysView[str] = self._cursors.keys()
         self.deliver: Deliver = lambda publications: None
         self.lost: Callable[[Sequence[str]], None] = lambda channels: None
         """Called with channels that went on elsewhere than this node had delivered: events between are lost."""
@@ -94,7 +99,7 @@ class ChannelCursors:
     def settle(self, cursor: ChannelCursor, head: ChannelHead) -> None:
         """Deliver what comes after `head`: from the next turn of the loop on, when the caller has its position."""
         place = head.generation, head.offset
-        cursor.generation, cursor.offset = place
+        (cursor.generation, cursor.offset), cursor.commit = place, 0
         self._bypass(cursor)  # its author waits for it, and the journal
         self.marks.joined(cursor.channel, *place)
         if cursor.joining is not None:
@@ -267,7 +272,7 @@ class ChannelCursors:
                     break
                 batch.append(waiting)
                 del cursor.waiting[waiting.event.generation, waiting.event.offset]
-                cursor.generation, cursor.offset = waiting.event.generation, waiting.event.offset
+                cursor.move(waiting.event)
                 self.marks.delivered(waiting.event)
             if not batch:
                 break
@@ -288,7 +293,7 @@ class ChannelCursors:
     def _passed(self, event: NumberedEvent) -> None:
         cursor = self._cursors.get(event.event.channel)
         if cursor is not None and event.offset:
-            cursor.generation, cursor.offset = event.generation, event.offset
+            cursor.move(event)
             self.marks.delivered(event)
             cursor.waiting.pop(cursor.place, None)
 

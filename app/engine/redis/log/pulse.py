@@ -10,6 +10,7 @@ import structlog
 from app.engine.ports.errors import EngineError, Unavailable
 from app.engine.redis.connection import Client, ended
 from app.engine.redis.log.broker import LogParts, RedisBroker
+from app.engine.redis.log.head_comparison import HeadComparison
 from app.engine.redis.log.trimming import Trimming
 from app.engine.redis.scripts import loader
 
@@ -19,7 +20,6 @@ MISSED_BEATS: Final = 2
 
 _RETRY_SECONDS: Final = 0.25
 _log = structlog.get_logger("redis")
-_CHUNK: Final = 500  # channels whose heads one call asks for: the server does nothing else meanwhile
 
 
 class Pulse:
@@ -29,7 +29,7 @@ class Pulse:
         self._parts, self._broker, self._trimming, self._client = parts, broker, trimming, client
         self._channel = parts.keys.beat(parts.lane.id)
         self._sent = self._heard = 0
-        self._compared = -1
+        self._heads = HeadComparison(parts.client, parts.keys, parts.store, parts.cursors, self._lost)
         self._server = b""  # the identity of the server that sent the last beat
         self._task: asyncio.Task[None] | None = None
         self.healthy = True
@@ -49,7 +49,7 @@ class Pulse:
         self._heard = max(self._heard, int(data))
 
     def _connected(self) -> None:
-        self._compared = -1  # all heads: hints were lost meanwhile
+        self._heads.forget()
         self._heard = self._sent
 
     async def _run(self) -> None:
@@ -89,27 +89,11 @@ class Pulse:
         if self._sent - self._heard > MISSED_BEATS:
             self._heard = self._sent
             parts.bus.reconnect()
-        if commit != self._compared:
-            await self._compare()
+        if await self._heads.compare(int(commit)):
             await self._broker.find_begun()
-            self._compared = commit
 
     async def _lost(self, known: str, reason: str) -> None:
         if self._parts.store.store != known:  # found out meanwhile, by a commit or another node
             return
         _log.error("redis_store_lost", reason=f"{reason}; all channels begin new epochs")
         await self._parts.store.open(is_lost=True)
-
-    async def _compare(self) -> None:
-        """Compare the heads of all joined channels with what was delivered of them."""
-        channels = list(self._parts.cursors.joined)
-        for start in range(0, len(channels), _CHUNK):
-            some = channels[start : start + _CHUNK]
-            places, known = self._parts.cursors.places(some), self._parts.store.store
-            store, heads = await self._parts.reader.heads(some)
-            behind = any((head.generation, head.offset) < place for place, head in zip(places, heads, strict=True))
-            if behind and store == known:
-                await self._lost(known, "a channel in Redis is behind what was delivered of it")
-                return
-            for channel, head in zip(some, heads, strict=True):
-                self._parts.cursors.compare(channel, head)

@@ -14,6 +14,7 @@ from app.engine.ports.errors import Unavailable
 from app.engine.redis.connection import asked, execute, members
 from app.engine.redis.documents.trim import trim_document
 from app.engine.redis.keys import RedisKeys
+from app.engine.redis.log.head_comparison import TOUCHED_SECONDS
 from app.engine.redis.log.history import ChannelHead, LogReader
 from app.engine.redis.log.store_state import StoreState
 from app.engine.redis.log.stored_event import NumberedEvent
@@ -41,6 +42,7 @@ class Trimming:
         self._document_bytes = limits.document_bytes
         self._kept, self._steady = limits.history_events, clocks.steady
         self._ages = Ages(limits.history_seconds, store.seen, clocks.steady())
+        self._touched = Ages(TOUCHED_SECONDS, store.seen, clocks.steady())
         self._next: dict[str, int] = {}  # offsets at which channels are trimmed again
         self._long: dict[str, ChannelHead] = {}
         self._is_surveyed = False  # whether channels were found that were long before this node began
@@ -61,6 +63,7 @@ class Trimming:
     def mark(self) -> None:
         """Note how far the log is now."""
         self._ages.mark(self._store.seen, self._steady())
+        self._touched.mark(self._store.seen, self._steady())
 
     def found(self, channel: str, head: ChannelHead) -> None:
         """Trim a channel with this head, if it keeps more than it must."""
@@ -74,6 +77,7 @@ class Trimming:
         for channel, head in list(self._long.items()):
             self.found(channel, head)
         self._begin(self._drop_retired())
+        self._begin(self._drop_touched())
         if not self._is_surveyed:
             self._is_surveyed = True
             self._begin(self._survey())
@@ -105,6 +109,11 @@ class Trimming:
                 channel, _, generation = name.decode().rpartition(":")
                 arguments = self._keys.log, channel, generation, last, until, TRIM_STEP
                 await loader.run(self._client, "drop_retired", [self._keys.meta], *arguments)
+
+    async def _drop_touched(self) -> None:
+        until = self._touched.settled(self._steady())
+        with suppress(Unavailable):
+            await asked(execute(self._client, "ZREMRANGEBYSCORE", self._keys.touched, "-inf", until))
 
     async def _trim(self, channel: str, head: ChannelHead) -> None:
         last, until = head.offset - self._kept, self._ages.settled(self._steady())

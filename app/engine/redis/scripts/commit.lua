@@ -129,6 +129,7 @@ for _, entry in ipairs(request.entries) do
     number = number + 1
     head.offset = head.offset + 1
     generation, offset, commit = head.generation, head.offset, number
+    head.last = number
     redis.call('XADD', head.events, text(offset) .. '-0', 'n', text(number), 'e', blob)
     redis.call('XADD', commits, 'MAXLEN', '~', request.logged, text(number) .. '-0',
       'c', channel, 'g', text(generation), 'o', text(offset))
@@ -148,6 +149,7 @@ end
 for channel, head in pairs(heads) do
   if head.offset > head.before then
     redis.call('HSET', head.name, 'generation', text(head.generation), 'offset', text(head.offset))
+    redis.call('ZADD', log .. 'touched', text(head.last), channel)
     if head.before == 0 then
       redis.call('SADD', log .. 'channels', channel)
       redis.call('ZADD', log .. 'begun', text(number), channel)

@@ -4,7 +4,8 @@
 -- KEYS  meta
 -- ARGV  the beginning of all keys of the log, the channel, 8 bytes that name the caller's lane, "1" for SPUBLISH
 -- Reply the new generation
--- Guarantee: one step; the events of the epoch before stay until they are trimmed as old. A hint says the new head.
+-- Guarantee: one step, with a commit number of its own, by which nodes notice it where the hint is lost. The events of
+--       the epoch before stay until they are trimmed as old. A hint says the new head.
 
 local log, channel = ARGV[1], ARGV[2]
 local head = log .. 'channel:' .. channel
@@ -13,6 +14,7 @@ local before, offset = tonumber(found[1] or 0), tonumber(found[2] or 0)
 local generation = string.format('%.0f', before + 1)
 redis.call('HSET', head, 'generation', generation, 'offset', '0', 'oldest', '1')
 redis.call('SREM', log .. 'channels', channel)
+redis.call('ZADD', log .. 'touched', redis.call('HINCRBY', KEYS[1], 'commit', 1), channel)
 if offset > 0 then
   redis.call('HSET', log .. 'retired', channel .. ':' .. string.format('%.0f', before), string.format('%.0f', offset))
 end
