@@ -58,8 +58,13 @@ def short(text: str, chars: int) -> Cell:
 
 
 def peek(text: str) -> Cell:
-    """Return a long text behind a button."""
+    """Return a long text behind a button: JSON, or a part of it."""
     return {"peek": text}
+
+
+def reading(text: str) -> Cell:
+    """Return a long text in the language of the page, in Markdown, behind a button."""
+    return {"peek": text, "prose": True}
 
 
 ReasonNeed = Literal["needed", "optional", "none"]

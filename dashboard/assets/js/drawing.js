@@ -57,7 +57,11 @@ const UNITS = { day: 86_400, hour: 3_600, minute: 60, second: 1 }
 // count from `now` (ms); `zone`: the time zone, if not the reader's own; `turn` requests another part of a list
 function drawing({ words, locale, root, perform, turn = null, now = Date.now, zone = {} }) {
   const numbers = new Intl.NumberFormat(locale, { maximumFractionDigits: 1 })
-  const clock = new Intl.DateTimeFormat(locale, { hour: "2-digit", minute: "2-digit", second: "2-digit", hourCycle: "h23", ...zone })
+  const TIME = { hour: "2-digit", minute: "2-digit", second: "2-digit", hourCycle: "h23", ...zone }
+  const DAY = { day: "numeric", month: "short", ...zone }
+  const clocks = { today: new Intl.DateTimeFormat(locale, TIME), day: new Intl.DateTimeFormat(locale, { ...DAY, ...TIME }) }
+  clocks.year = new Intl.DateTimeFormat(locale, { year: "numeric", ...DAY, ...TIME })
+  const day = new Intl.DateTimeFormat("en", { year: "numeric", month: "2-digit", day: "2-digit", ...zone })
   const full = new Intl.DateTimeFormat(locale, { dateStyle: "full", timeStyle: "long", ...zone })
   const say = (text, values) => text.replace(/\{(\w+)\}/g, (_, name) => values[name] ?? "")
   let terms = []
@@ -80,9 +84,16 @@ function drawing({ words, locale, root, perform, turn = null, now = Date.now, zo
   const isolated = (text, attributes = {}) => make("bdi", attributes, inert(text))
   const formatted = (text, attributes = {}) => make("bdi", attributes, text)
 
+  // A time of today by its clock alone; of another day with its day, of another year with its year
+  const clock = {
+    format(date) {
+      const [there, here] = [day.format(date), day.format(now())]
+      return clocks[there === here ? "today" : there.slice(-4) === here.slice(-4) ? "day" : "year"].format(date)
+    },
+  }
   function time(at) {
     const date = new Date(1000 * at)
-    return make("time", { datetime: date.toISOString(), title: full.format(date) }, clock.format(date))
+    return make("time", { "data-at": at, datetime: date.toISOString(), title: full.format(date) }, clock.format(date))
   }
 
   // A countdown: drawn once, then updated by `count`. Screen readers read it on demand, not at each update.
@@ -114,6 +125,10 @@ function drawing({ words, locale, root, perform, turn = null, now = Date.now, zo
       const text = left(Number(node.dataset.until))
       if (node.textContent !== text) node.textContent = text
     }
+    const today = day.format(now())
+    if (place.dataset.day && place.dataset.day !== today) // what was drawn yesterday
+      for (const node of place.querySelectorAll("[data-at]")) node.textContent = clock.format(new Date(1000 * node.dataset.at))
+    place.dataset.day = today
   }
 
   function badge(text, tone) {
@@ -167,9 +182,10 @@ function drawing({ words, locale, root, perform, turn = null, now = Date.now, zo
     if ("line" in value) return [line(value.line, inert(value.text))]
     if ("peek" in value) {
       const short = value.peek.length > 90 ? `${value.peek.slice(0, 90)}…` : value.peek
-      const open = () => inspect(value.peek)
+      const open = () => inspect(value.peek, value.prose)
       const button = make("button", { type: "button", class: "act", onclick: open }, words.inspect)
-      return value.brief ? [button] : [isolated(short, { dir: "ltr", class: "code" }), button]
+      if (value.brief) return [button]
+      return [isolated(short, value.prose ? { dir: "auto" } : { dir: "ltr", class: "code" }), button]
     }
     if ("names" in value) {
       const more = value.more ? [" ", make("span", { class: "none" }, say(words.more_names, { count: numbers.format(value.more) }))] : []
@@ -189,15 +205,19 @@ function drawing({ words, locale, root, perform, turn = null, now = Date.now, zo
     return box
   }
 
-  function inspect(text) {
-    let shown = text
-    try {
-      shown = JSON.stringify(JSON.parse(text), null, 2)
-    } catch {
-      // A truncated message is no JSON: it is shown as text.
-    }
+  function inspect(text, isProse) {
     const close = make("button", { type: "button", onclick: () => box.close() }, words.close)
-    const box = dialog(words.inspect, make("pre", { dir: "ltr", tabindex: 0 }, inert(shown)), make("p", { class: "buttons" }, close))
+    const shown = isProse ? prose(text, { make, isolated }) : make("pre", { dir: "ltr", tabindex: 0 }, inert(indented(text)))
+    const box = dialog(words.inspect, shown, make("p", { class: "buttons" }, close))
+    if (isProse) box.classList.add("wide")
+  }
+
+  function indented(text) {
+    try {
+      return JSON.stringify(JSON.parse(text), null, 2)
+    } catch {
+      return text // a truncated message is no JSON
+    }
   }
 
   function explain(text) {

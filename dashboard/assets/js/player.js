@@ -36,11 +36,13 @@ function player(data, view, redraw) {
   Object.assign(root, { className: "page-root player", lang: view.language, dir: direction })
   root.dataset.theme = view.theme
   const day = new Intl.DateTimeFormat(locale, { dateStyle: "long", ...zone })
+  const date = (ms) => new Date(1000 * data.start + ms)
+  const isOfOneDay = day.format(date(0)) === day.format(date(data.length))
   const precise = new Intl.DateTimeFormat(locale, {
+    ...(isOfOneDay ? {} : { day: "numeric", month: "short" }),
     ...{ hour: "2-digit", minute: "2-digit", second: "2-digit", fractionalSecondDigits: 3, hourCycle: "h23" },
     ...zone,
   })
-  const date = (ms) => new Date(1000 * data.start + ms)
   const { at, kind, lane, to, type, channel, user, text } = data.marks
   const kinds = words.kinds.split("|")
   const button = (label, onclick, attributes = {}) => make("button", { type: "button", onclick, ...attributes }, label)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dashboard.screen.blocks import Block, Cell, Tone, badge, bar, facts, moment, names, peek, table
+from dashboard.screen.blocks import Block, Cell, Tone, badge, bar, facts, moment, names, reading, table
 from dashboard.screen.viewer import Viewer
 from dossier_realtime.protocol import channels
 from dossier_realtime.protocol.http.forms import BriefAnswer, BriefTexts
@@ -30,7 +30,7 @@ def brief_details(row: BriefAnswer, viewer: Viewer) -> list[Block]:
         ("detail.took", None if row.generation_time is None else _seconds(row.generation_time)),
         ("detail.confidence", None if row.confidence_score is None else f"{100 * row.confidence_score:.0f} %"),
         ("detail.error", error),
-        ("detail.text", None if text is None else peek(text.ar if viewer.language == "ar" else text.en)),
+        ("detail.text", None if text is None else reading(text.ar if viewer.language == "ar" else text.en)),
     ]
     sources = [
         (
