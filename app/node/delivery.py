@@ -105,20 +105,35 @@ class NodeDelivery:
             connection.outbox.push(UnrecordedFrame(text_frame(frames[identity])))
 
     def deliver_presence(self, event: WatchedEvent) -> None:
-        """Deliver a change of presence to the channel's watchers; a join, not to the user who joined."""
+        """Deliver a change of presence to the channel's watchers; the user's own coming and going, not to that user.
+
+        A leave of a user who is here was told by another node, while this one could tell nobody of the user: the join
+        that follows is not delivered to the user either.
+        """
         channel, user_id = event.channel, event.payload.user_id or ""  # none, of a field that became free
         self._rechecks.finish(channel)
         if not self._policy.settings(channel).presence:
             return
         payload = codec.encode(event)
         frame = text_frame(payload)
+        is_own = isinstance(event, PresenceJoin)
         if isinstance(event, PresenceLeave):
-            self._cursors.user_left(channel, user_id)
+            is_own = self._is_present(channel, user_id)
+            if not is_own:
+                self._cursors.user_left(channel, user_id)
         if isinstance(event, PresenceUpdate) and event.payload.name is UNSET:
             frame = ConflatableFrame.of(frame, "presence", channel, user_id)
-        excluded = user_id if isinstance(event, PresenceJoin) else ""
+        excluded = user_id if is_own else ""
         receivers = self._hub.watching(channel, excluded)
         self._recorder.record_presence_change(
             channel, payload, codec.message_type(event), len(receivers), excluded, user_id
         )
         self._hub.deliver(frame, receivers)
+
+    def _is_present(self, channel: str, user_id: str) -> bool:
+        """Return whether a connection of the user is visible on the channel, at this node."""
+        return any(
+            one.user_id == user_id and not one.attachments[channel].hidden
+            for one in self._hub.members(channel)
+            if channel in one.attachments
+        )

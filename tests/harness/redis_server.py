@@ -5,7 +5,7 @@ from __future__ import annotations
 import signal
 import socket
 import subprocess
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Self
 
@@ -20,8 +20,11 @@ _QUIET = ("--save", "", "--appendonly", "no", "--maxmemory-policy", "noeviction"
 class RedisServer:
     """One server process at a time. `options` follow `redis-server`, as in ("--appendonly", "yes").
 
-    `url` is its address for `storage.engine`; the port is kept over restarts.
+    `url` is its address for `storage.engine`; the port is kept over restarts. `runs` are words before the command.
     """
+
+    host = "127.0.0.1"
+    runs: Sequence[str] = ()
 
     def __init__(self, folder: Path, *options: str) -> None:
         self.folder, self.options = folder, options
@@ -37,12 +40,21 @@ class RedisServer:
 
     @property
     def url(self) -> str:
-        return f"redis://127.0.0.1:{self.port}/0"
+        return f"redis://{self.host}:{self.port}/0"
 
     def start(self) -> None:
         """Start, and wait until it answers."""
         self.folder.mkdir(parents=True, exist_ok=True)
-        command = ["redis-server", "--port", str(self.port), "--dir", str(self.folder), *_QUIET, *self.options]
+        command = [
+            *self.runs,
+            "redis-server",
+            "--port",
+            str(self.port),
+            "--dir",
+            str(self.folder),
+            *_QUIET,
+            *self.options,
+        ]
         with (self.folder / "redis.log").open("ab") as log:
             self.process = subprocess.Popen(command, stdout=log, stderr=log)
         eventually(lambda: self._ended() or self.answers(), self.log)
@@ -82,7 +94,7 @@ class RedisServer:
 
     def dial(self) -> socket.socket:
         """Return a connection to it. Raises OSError."""
-        return socket.create_connection(("127.0.0.1", self.port), timeout=HANG_SECONDS)
+        return socket.create_connection((self.host, self.port), timeout=HANG_SECONDS)
 
     def log(self) -> str:
         """Return what the server wrote, over all starts."""

@@ -102,6 +102,7 @@ class Peer(asyncio.Protocol):
         *,
         on_message: Callable[[Message], None] | None = None,
         receive_buffer: int = 0,
+        host: str = "127.0.0.1",
     ) -> Self:
         """Connect and shake hands. `receive_buffer`: bytes of the kernel for what was not read, at most."""
         loop = asyncio.get_running_loop()
@@ -111,7 +112,7 @@ class Peer(asyncio.Protocol):
         if receive_buffer:
             sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, receive_buffer)
         try:
-            await loop.sock_connect(sock, ("127.0.0.1", to.port))
+            await loop.sock_connect(sock, (host, to.port))
             _, peer = await loop.create_connection(lambda: cls(on_message), sock=sock)
         except OSError:
             sock.close()

@@ -41,7 +41,7 @@ async def _roll(running: list[Service], clients: int, rounds: int) -> tuple[Ledg
     async with Balancer(running) as balancer:
         token = running[0].token("reader", "read:dossier:*")
         readers = [
-            await RoamingReader.join(balancer.url, token, ledger, f"r{number}", channels[number % len(channels)])
+            await RoamingReader.join(balancer.url, token, ledger.reader(f"r{number}", channels[number % len(channels)]))
             for number in range(clients)
         ]
         working = [asyncio.create_task(_publish(running, ledger, one, RATE / len(channels))) for one in channels]

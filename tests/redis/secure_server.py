@@ -29,7 +29,7 @@ class Authority:
     def options(self, *names: str) -> list[str]:
         """Return the options of a server whose certificate is for these names."""
         leaf, base = self.ca.issue_cert(*names), self._folder / names[0]
-        key, certificate = base.with_suffix(".key"), base.with_suffix(".crt")
+        key, certificate = Path(f"{base}.key"), Path(f"{base}.crt")
         key.write_bytes(leaf.private_key_pem.bytes())
         certificate.write_bytes(b"".join(blob.bytes() for blob in leaf.cert_chain_pems))
         files = ["--tls-cert-file", str(certificate), "--tls-key-file", str(key), "--tls-ca-cert-file", str(self.file)]
@@ -49,7 +49,7 @@ class SecureServer(RedisServer):
 
     @property
     def url(self) -> str:
-        return f"rediss://127.0.0.1:{self.port}/0"
+        return f"rediss://{self.host}:{self.port}/0"
 
     def answers(self) -> bool:
         return self.command("PING").startswith((b"+PONG", b"-NOAUTH"))  # the shipped users let in nobody unknown

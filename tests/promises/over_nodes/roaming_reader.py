@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 
 from dossier_realtime import ConnectionState, DossierRealtimeClient
 from dossier_realtime.protocol.events import DossierUpdate, Event
-from tests.promises.checker import Ledger, Place, Reader
+from tests.promises.checker import Place, Reader
 from tests.promises.load_clients import now, percentile
 
 _POLL_SECONDS = 0.005
@@ -37,19 +37,27 @@ class RoamingReader:
     _watching: asyncio.Task[None] | None = None
 
     @classmethod
-    async def join(cls, url: str, token: str, ledger: Ledger, name: str, channel: str) -> RoamingReader:
-        """Connect and subscribe."""
-        one = cls(DossierRealtimeClient(token, url), ledger.reader(name, channel))
+    async def join(
+        cls, url: str, token: str, account: Reader, *, presence: bool = False, insecure: bool = False
+    ) -> RoamingReader:
+        """Connect and subscribe to the channel of the account. `insecure`: the address is not this machine's own."""
+        one = cls(DossierRealtimeClient(token, url, insecure=insecure), account)
         one.client.on_state(one._entered)
         one.client.on_error(lambda _: one._refused())
         await one.client.connect()
-        subscription = one.client.subscribe(channel, on_message=one._take, on_error=one.faults.append)
+        subscription = one.client.subscribe(
+            account.channel, on_message=one._take, on_error=one.faults.append, include_presence=presence
+        )
         await subscription.ready()
         position = subscription.position
         assert position is not None
         if not one.account.spans:
             one.account.subscribed(Place(position.epoch, position.offset))
         return one
+
+    def present(self) -> set[str]:
+        """Return the users who are on the channel, as its snapshot and changes told."""
+        return set(self.client.presence(self.account.channel).users)
 
     def _entered(self, state: ConnectionState) -> None:
         if state is ConnectionState.RECONNECTING and self._move is None:

@@ -19,6 +19,13 @@ class ChannelHead(NamedTuple):
     oldest: int
 
 
+class HeldPlace(NamedTuple):
+    """The event at a place, if it is kept, and the generation and offset that its channel has come to."""
+
+    event: NumberedEvent | None
+    head: tuple[int, int]
+
+
 class LogReader:
     """Queries of the log. Each raises Unavailable."""
 
@@ -47,6 +54,21 @@ class LogReader:
             _numbered(generation, rows)[0] if rows else None
             for (_, generation, _), rows in zip(places, replies, strict=True)
         ]
+
+    async def held(self, places: Sequence[tuple[str, int, int]]) -> tuple[bytes, list[HeldPlace]]:
+        """Return the identity of the server that answers (as `beat.lua` has it), and what it holds at places."""
+        pipeline = self.client.pipeline(transaction=False)  # one connection, and so one server
+        for section in ("server", "replication"):
+            pipeline.execute_command("INFO", section)
+        for channel, generation, offset in places:
+            pipeline.execute_command(*self._range(channel, generation, offset - 1, 1, offset))
+            pipeline.execute_command("HMGET", self._keys.channel(channel), "generation", "offset")
+        run, data, *replies = await asked(pipeline.execute())
+        found = []
+        for (_, generation, _), rows, head in zip(places, replies[0::2], replies[1::2], strict=True):
+            event = _numbered(generation, rows)[0] if rows else None
+            found.append(HeldPlace(event, (int(head[0] or 0), int(head[1] or 0))))
+        return _told(run, b"run_id") + b":" + _told(data, b"master_replid"), found
 
     async def first(self, channel: str, generation: int) -> int:
         """Return the first offset of an epoch that is kept; 0 where none is."""
@@ -82,3 +104,8 @@ def _numbered(generation: int, rows: Sequence[Any]) -> list[NumberedEvent]:
         NumberedEvent(generation, int(number.partition(b"-")[0]), int(fields[1]), decoded(fields[3]))
         for number, fields in rows
     ]
+
+
+def _told(information: bytes, name: bytes) -> bytes:
+    """Return a value of an answer to INFO; nothing where it has none."""
+    return next((line[len(name) + 1 :] for line in information.split(b"\r\n") if line.startswith(name + b":")), b"")

@@ -11,6 +11,7 @@ from collections.abc import Mapping
 from typing import Final, NamedTuple
 from zlib import crc32
 
+from app.engine.ports.errors import Unavailable
 from app.engine.redis.log.history import LogReader
 from app.engine.redis.log.stored_event import NumberedEvent
 
@@ -87,16 +88,22 @@ class DeliveryMarks:
                     if event is not None:
                         self._marks[channel] = [_mark(event)]
 
-    async def are_lost(self) -> bool:
-        """Return whether the log lacks something that was delivered, or has another event there. Raises Unavailable."""
+    async def are_lost(self, server: bytes) -> bool:
+        """Return whether the log of a server lacks something that was delivered, or has another event there.
+
+        `server` is the identity that a beat told. While servers change, one call may reach the new one and the next
+        the old one, which has it all. Raises Unavailable, then too.
+        """
         marks = [(channel, mark) for channel, marks in self._marks.items() for mark in marks]
         for start in range(0, len(marks), _CHUNK):
             some = marks[start : start + _CHUNK]
-            events = await self._reader.at([(channel, mark.generation, mark.offset) for channel, mark in some])
-            _, heads = await self._reader.heads([channel for channel, _ in some])
-            for (_, mark), event, head in zip(some, events, heads, strict=True):
+            places = [(channel, mark.generation, mark.offset) for channel, mark in some]
+            answering, held = await self._reader.held(places)
+            if answering != server:
+                raise Unavailable("Redis is changing its servers: try again in a few seconds")
+            for (_, mark), (event, head) in zip(some, held, strict=True):
                 if event is not None and _mark(event) != mark:
                     return True
-                if (mark.generation, mark.offset) > (head.generation, head.offset):  # else it was trimmed
+                if (mark.generation, mark.offset) > head:  # else it was trimmed
                     return True
         return False

@@ -80,7 +80,7 @@ class Pulse:
             await parts.store.open()
         elif server == self._server:
             marks.stood(marked)
-        elif self._server and await marks.are_lost():
+        elif self._server and await marks.are_lost(server):
             await self._lost(known, "another server of Redis took over without events that were delivered")
         self._server = server
         await marks.complete()
