@@ -18,7 +18,7 @@ from app.core.schema.json_schema import json_schema, struct_definitions
 from app.core.schema.messages import messages
 from app.core.schema.openapi import openapi
 
-from . import reference, typescript
+from . import reference, typescript, typescript_forms
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -53,7 +53,7 @@ def outputs() -> dict[str, str]:
         "docs/asyncapi.yaml": _yaml(asyncapi(given)),
         "docs/openapi.yaml": _yaml(openapi()),
         "sdk/typescript/src/protocol.ts": typescript.protocol(),
-        "sdk/typescript/src/client/forms.ts": typescript.forms(),
+        "sdk/typescript/src/client/forms.ts": typescript_forms.forms(),
         "sdk/typescript/src/documents/cursor_colors.ts": typescript.cursor_colors(),
         "docs/messages.md": reference.page(struct_definitions(), given, settings),
     }

@@ -280,21 +280,6 @@ def protocol() -> str:
     )
 
 
-def forms() -> str:
-    """Return the text of `client/forms.ts`: which members every message of a type has."""
-    rows = []
-    for each in messages():
-        if each.direction == "server":
-            required = {part.name for part in msgspec.structs.fields(each.struct) if part.required}
-            has = ("c" if "channel" in required else "") + ("p" if "payload" in required else "")
-            rows.append(f'  {each.type}: "{has}",\n')
-    return (
-        "// Made from the message types of the service by `make generate`: change those, not this file.\n\n"
-        "/** What every message of a type has: `c` a channel, `p` a payload. */\n"
-        f"export const forms: Readonly<Record<string, string>> = {{\n{''.join(rows)}}};\n"
-    )
-
-
 def cursor_colors() -> str:
     """Return the text of `documents/cursor_colors.ts`: the colours that the service gives to cursors."""
     rows = "".join(f'  "{color}",\n' for color in CURSOR_COLORS)

@@ -337,7 +337,7 @@ describe("one connection for all tabs", () => {
       read(message, socket);
       if (message.type === "edit_operation") {
         const version = log.length + 1;
-        log.push({ type: "remote_operation", channel, payload: { ...message.payload, version } });
+        log.push({ type: "remote_operation", channel, payload: { ...message.payload, version, user_id: "ali", user_name: "Ali" } });
         socket.deliver({ type: "operation_ack", channel, payload: { version }, ref: message.ref });
         return true;
       }

@@ -1,5 +1,7 @@
 import type { ServerMessage } from "../protocol.js";
-import { forms } from "./forms.js";
+import { forms, parts } from "./forms.js";
+
+const LONE = /\p{Cs}/u; // half of a pair: no text has it
 
 /** A message of a type that this version of the package does not know; `message` is all of it, as it came. */
 export class UnknownMessage {
@@ -16,24 +18,47 @@ export class UnknownMessage {
 export function readMessage(frame: string): ServerMessage | UnknownMessage {
   const message: unknown = JSON.parse(frame);
   if (!isObject(message) || typeof message.type !== "string") throw new TypeError("it is no object with a type");
-  const known = Object.hasOwn(forms, message.type);
-  const form = known ? forms[message.type]! : "";
-  const { channel, payload, offset, ref } = message;
-  if (form.includes("c") ? typeof channel !== "string" : channel != null && typeof channel !== "string") {
-    throw new TypeError("$.channel is no text");
-  }
-  if (known && (form.includes("p") ? !isObject(payload) : payload != null && !isObject(payload))) {
-    throw new TypeError("$.payload is no object");
-  }
-  if (offset != null && !(Number.isSafeInteger(offset) && (offset as number) >= 0)) {
-    throw new TypeError("$.offset is no count");
-  }
-  if (!known) {
-    return new UnknownMessage(message.type, (channel as string) ?? undefined, (offset as number) ?? undefined, message);
+  const { type } = message;
+  const form = Object.hasOwn(forms, type) ? forms[type] : undefined;
+  check(message, form ?? "channel?s offset?n", "$");
+  if (form === undefined) {
+    const { channel, offset } = message as { channel?: string | null; offset?: number | null };
+    return new UnknownMessage(type, channel ?? undefined, offset ?? undefined, message);
   }
   // `null` says the same as a field left out.
-  if (ref === null) delete message.ref;
+  if (message.ref === null) delete message.ref;
   return message as unknown as ServerMessage;
+}
+
+const split = new Map<string, string[][]>();
+
+function check(value: Record<string, unknown>, form: string, path: string): void {
+  let members = split.get(form);
+  if (!members) split.set(form, (members = form.split(" ").map((each) => each.split(/([:?])/))));
+  for (const [name, mark, kind] of members) {
+    const given = value[name!];
+    if (given != null || mark === ":") checkKind(given, kind!, `${path}.${name}`);
+  }
+}
+
+function checkKind(value: unknown, kind: string, path: string): void {
+  const part = parts[+kind];
+  if (kind[0] === "[" && Array.isArray(value)) value.forEach((each) => checkKind(each, kind.slice(1), path));
+  else if (part !== undefined && isObject(value)) check(value, part, path);
+  else if (part !== undefined || !isOf(value, kind)) throw new TypeError(`${path} is not what it must be`);
+}
+
+function isOf(value: unknown, kind: string): boolean {
+  switch (typeof value) {
+    case "string":
+      return kind === "c" ? /^#[0-9a-f]{6}$/.test(value) : "s*".includes(kind) && !LONE.test(value);
+    case "number":
+      return "f*".includes(kind) || (Number.isSafeInteger(value) && (kind === "z" || (kind === "n" && value >= 0)));
+    case "boolean":
+      return "b*".includes(kind);
+    default:
+      return "o*".includes(kind) && isObject(value);
+  }
 }
 
 function isObject(value: unknown): value is Record<string, unknown> {
