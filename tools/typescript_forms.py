@@ -13,10 +13,9 @@ import msgspec
 import msgspec.inspect as kinds
 
 from app.core.schema.messages import messages
-from dossier_realtime.protocol.commands import Attributes, FlatOperation
+from dossier_realtime.protocol.commands import Attributes
 from dossier_realtime.protocol.documents.comments import DocumentCommentPayload
 from dossier_realtime.protocol.events import OpsStatsPayload, Publishable
-from dossier_realtime.protocol.fields import DeletedPlace
 from dossier_realtime.protocol.responses import FormatRun, SettingsPayload
 
 _HEAD: Final = """\
@@ -24,18 +23,20 @@ _HEAD: Final = """\
 
 /**
  * The form of every message, by its `type`: members, each with `:`, or `?` where it may be left out, and its kind.
- * `s` text, `c` colour, `n` count, `z` integer, `f` number, `b` boolean, `o` object, `*` any value, `[` list of what
- * follows, or the number of a form in `parts`.
+ * `s` text, `a|b` one of these, `c` colour, `n` count, `z` integer, `f` number, `b` boolean, `o` object, `*` any value,
+ * `[` list of what follows, or the number of a form in `parts`.
  */
 export const forms: Readonly<Record<string, string>> = {
 """
 _PARTS: Final = "};\n\n/** The forms of objects within messages. */\nexport const parts: readonly string[] = [\n"
 _HANDED_ON: Final = frozenset[type](
     (
-        *(Attributes, DeletedPlace, DocumentCommentPayload, FlatOperation, FormatRun, OpsStatsPayload, SettingsPayload),
+        *(Attributes, DocumentCommentPayload, FormatRun, OpsStatsPayload, SettingsPayload),
         *(get_type_hints(event)["payload"] for event in get_args(Publishable)),
     )
 )
+
+_CLOSED: Final = ("operation_type",)  # without its meaning the text cannot be followed
 
 
 class _Parts:
@@ -48,7 +49,7 @@ class _Parts:
     def form(self, struct: type[msgspec.Struct]) -> str:
         """Return the form of an object."""
         info = cast("kinds.StructType", kinds.type_info(struct))
-        return " ".join(self._member(field) for field in info.fields)
+        return " ".join(self._member(struct, field) for field in info.fields)
 
     def _number(self, struct: type[msgspec.Struct]) -> str:
         if struct in _HANDED_ON:
@@ -59,8 +60,10 @@ class _Parts:
             self.forms[number] = self.form(struct)
         return str(self._numbers[struct])
 
-    def _member(self, field: kinds.Field) -> str:
+    def _member(self, owner: type[msgspec.Struct], field: kinds.Field) -> str:
         kind, nullable = self._kind(field.type)
+        if field.name in _CLOSED:
+            kind = "|".join(get_args(get_type_hints(owner)[field.name]))
         return f"{field.encode_name}{':' if field.required and not nullable else '?'}{kind}"
 
     def _kind(self, given: kinds.Type) -> tuple[str, bool]:

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable
-from typing import Any
+from typing import Any, NamedTuple
 
 from dossier_realtime.client.errors import ConnectFailed, RealtimeError
 from dossier_realtime.client.state.backoff import Backoff
 from dossier_realtime.client.state.connection import ClientConnection
+from dossier_realtime.client.state.document_replica import DocumentReplica
 from dossier_realtime.client.state.effects import (
     Deliver,
     DeliverUnknown,
@@ -26,6 +27,17 @@ from dossier_realtime.client.state.effects import (
 )
 from dossier_realtime.client.state.outbound_frames import frame_of
 from dossier_realtime.client.state.session import ClientSession
+from dossier_realtime.ot.batches.steps import of_steps
+from dossier_realtime.ot.operations import Insert
+from dossier_realtime.ot.units import to_units
+
+
+class Shown(NamedTuple):
+    """A document as its user sees it."""
+
+    text: str
+    cursors: list[list[Any]]
+
 
 Step = dict[str, Any]
 Done = dict[str, list[Any]]
@@ -46,21 +58,27 @@ class ScriptedClient:
         self._sends: dict[str, str] = {}
         self._refs: dict[str, str] = {}
         self._keys: dict[str, str] = {}
+        self._operations: dict[str, str] = {}
+        self._documents: dict[str, DocumentReplica] = {}
+        self._shown: dict[str, Shown] = {}
         self._done: Done = {}
 
     def play(self, step: Step) -> Done:
         """Carry out one step, and return what the client did."""
         self._done = {}
+        step = expanded(step)
         if "client" in step:
             self._perform(self._called(step))
         elif "server" in step:
             self._perform(self._served(step))
         else:
             self._pass(self._now + step["pass"])
+        for channel, replica in self._documents.items():
+            self._show(channel, replica)
         if self._connection.finished:
             error = self._connection.error
             self._note("over", [self._connection.state, None if error is None else type(error).__name__])
-        return self._done
+        return {what: all_ for what, all_ in self._done.items() if what != step.get("without")}
 
     def _called(self, step: Step) -> list[Effect]:
         match step:
@@ -72,6 +90,15 @@ class ScriptedClient:
                 return self._session.subscribe(channel, presence=bool(step.get("presence")), hidden=False)
             case {"client": "unsubscribe", "channel": channel}:
                 return self._session.unsubscribe(channel)
+            case {"client": "open", "document": name}:
+                channel = f"document:{name}"
+                replica = DocumentReplica(channel, self._new_id, self._session.next_ref, self._session.pace)
+                self._documents[channel] = replica
+                return self._session.open_document(replica)
+            case {"client": "edit", "document": name, "position": position, "insert": text}:
+                replica = self._documents[f"document:{name}"]
+                edit = of_steps([(position, Insert(to_units(text)))], replica.document.length)
+                return replica.edit(edit, self._now, join=False)
             case {"client": "send", "name": name, "channel": channel, "message": message}:
                 ref, key = self._session.next_ref(), f"key of {name}"
                 self._sends[ref] = name
@@ -118,6 +145,8 @@ class ScriptedClient:
     def _tell(self, effect: Effect) -> None:
         """Note an effect that the program sees."""
         match effect:
+            case Deliver(channel) if channel in self._documents:
+                pass  # its replica has it
             case Deliver(channel, event, position):
                 kind = type(event).__struct_config__.tag
                 self._note("delivered", [channel, kind, None if position is None else position.offset])
@@ -125,7 +154,7 @@ class ScriptedClient:
                 if channel is not None:
                     self._note("unknown", [channel, unknown.type, None if position is None else position.offset])
                 self._note("heard", [unknown.channel, unknown.type, unknown.offset])
-            case ShowPresence(channel, presence):
+            case ShowPresence(channel, presence) if channel not in self._documents:
                 self._note("presence", [channel, sorted(presence.users)])
             case End(channel, error):
                 if error is not None:
@@ -139,6 +168,20 @@ class ScriptedClient:
             case _:
                 pass
 
+    def _show(self, channel: str, replica: DocumentReplica) -> None:
+        """Note the text and the cursors of a document where they changed."""
+        cursors = [[c.user_id, c.name, c.color, c.position, c.selection_length] for c in replica.cursors.values()]
+        shown = Shown(str(replica.document.text), cursors)
+        before = self._shown.get(channel, Shown("", []))
+        if shown.text != before.text:
+            self._note("texts", [channel, shown.text])
+        if shown.cursors != before.cursors:
+            self._note("cursors", [channel, cursors])
+        self._shown[channel] = shown
+
+    def _new_id(self) -> str:
+        return f"operation {len(self._operations)} {self._now}"
+
     def _note(self, what: str, value: Any) -> None:
         self._done.setdefault(what, []).append(value)
 
@@ -150,11 +193,32 @@ class ScriptedClient:
         for member, names, letter in (("ref", self._refs, "r"), ("idempotency_key", self._keys, "k")):
             if member in frame:
                 frame[member] = names.setdefault(frame[member], f"{letter}{len(names) + 1}")
+        said = frame.get("payload", {})
+        if "op_id" in said:
+            said.pop("epoch", None)  # this client names it where it changed, the other one always
+            said["op_id"] = self._operations.setdefault(said["op_id"], f"o{len(self._operations) + 1}")
         return {name: value for name, value in frame.items() if value != {}}
 
     def _with_real_ref(self, message: dict[str, Any]) -> dict[str, Any]:
-        real = {name: ref for ref, name in self._refs.items()}
-        return {**message, "ref": real[message["ref"]]} if "ref" in message else message
+        real = {name: ref for ref, name in (*self._refs.items(), *self._operations.items())}
+        message = {**message, "ref": real.get(message["ref"], message["ref"])} if "ref" in message else message
+        said = message.get("payload")
+        if not isinstance(said, dict) or said.get("op_id") not in real:
+            return message
+        return {**message, "payload": {**said, "op_id": real[said["op_id"]]}}
+
+
+def expanded(value: Any) -> Any:
+    """Return a part of a script with each `{"$repeat": [text, times]}` as that text."""
+    match value:
+        case {"$repeat": [str(text), int(times)]}:
+            return text * times
+        case dict():
+            return {name: expanded(each) for name, each in value.items()}
+        case list():
+            return [expanded(each) for each in value]
+        case _:
+            return value
 
 
 def _code(error: RealtimeError) -> str | None:

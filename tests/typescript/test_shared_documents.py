@@ -56,11 +56,19 @@ def service(tmp_path: Path, origin: str) -> Iterator[Service]:
         started.assert_log_clean()
 
 
-def opened(browser: Browser, service: Service, origin: str, user: str, editor: str, locale: str = "en-GB") -> Page:
+def opened(
+    browser: Browser,
+    service: Service,
+    origin: str,
+    user: str,
+    editor: str,
+    locale: str = "en-GB",
+    name: str = "",
+) -> Page:
     """Return a window of its own that shows the document and has its text."""
     page = browser.new_context(locale=locale).new_page()
     page.set_default_timeout(1000 * HANG_SECONDS)
-    token = service.token(user, "write:document:*", "write:dossier:*", name=user.capitalize())
+    token = service.token(user, "write:document:*", "write:dossier:*", name=name or user.capitalize())
     page.goto(f"{origin}/#{urlencode({'token': token, 'url': service.url, 'id': 'paper', 'editor': editor})}")
     page.wait_for_function("page.document.isLoaded && page.document.status === 'live'")
     return page
@@ -192,3 +200,31 @@ def test_cursors_of_others_stand_in_arabic_text_without_cutting_a_word(
     sara.context.close()
     ali.wait_for_function("page.document.cursors.size === 0 && !page.carets().sara")
     ali.context.close()
+
+
+HOSTILE_NAME = "<img src=x onerror='window.hacked = 1'>\u202emoc.live\u2066" + "n" * 100
+
+
+@pytest.mark.parametrize("editor", EDITORS)
+def test_a_hostile_name_is_drawn_as_text_in_its_place(
+    browser: Browser, service: Service, origin: str, editor: str
+) -> None:
+    mallory = opened(browser, service, origin, "mallory", "textarea", name=HOSTILE_NAME)
+    reader = opened(browser, service, origin, "ali", editor)
+    mallory.evaluate("page.focus(0)")
+    mallory.keyboard.type("some words ")
+    reader.wait_for_selector(".dossier-caret span", state="attached")
+    label = reader.evaluate(
+        """() => {
+          const label = document.querySelector(".dossier-caret span");
+          const { unicodeBidi, overflowX } = getComputedStyle(label);
+          const told = [...page.document.cursors.values()][0].name;
+          const isNarrow = label.getBoundingClientRect().width < innerWidth / 2;
+          return { text: label.textContent === told, unicodeBidi, overflowX, isNarrow, told };
+        }"""
+    )
+    assert label.pop("told").startswith("<img src=x")
+    assert label == {"text": True, "unicodeBidi": "isolate", "overflowX": "hidden", "isNarrow": True}
+    assert reader.evaluate("[document.images.length, window.hacked ?? null]") == [0, None]
+    for page in (mallory, reader):
+        page.context.close()

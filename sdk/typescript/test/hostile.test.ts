@@ -1,4 +1,4 @@
-/** What a hostile server, or a careless program, must not achieve; the rows K02 to K10 are session scripts. */
+/** What a hostile server, or a careless program, must not achieve, beside the rows of `hostile_rows.test.ts`. */
 import { describe, expect, it, vi } from "vitest";
 import { ConnectionClosed, DossierRealtimeClient, type Subscription } from "../src/index.js";
 import { FakeClock, FakeServer, settled } from "../src/testing/index.js";

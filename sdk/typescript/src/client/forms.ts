@@ -2,8 +2,8 @@
 
 /**
  * The form of every message, by its `type`: members, each with `:`, or `?` where it may be left out, and its kind.
- * `s` text, `c` colour, `n` count, `z` integer, `f` number, `b` boolean, `o` object, `*` any value, `[` list of what
- * follows, or the number of a form in `parts`.
+ * `s` text, `a|b` one of these, `c` colour, `n` count, `z` integer, `f` number, `b` boolean, `o` object, `*` any value,
+ * `[` list of what follows, or the number of a form in `parts`.
  */
 export const forms: Readonly<Record<string, string>> = {
   auth_success: "payload:0 ref?s",
@@ -30,15 +30,15 @@ export const forms: Readonly<Record<string, string>> = {
   commitment_alert: "priority:s payload:o channel?s offset?n",
   relationship_health_change: "channel:s payload:o offset?n",
   remote_operation: "channel:s payload:14",
-  cursor_position: "channel:s payload:15",
-  cursor_gone: "channel:s payload:16",
-  document_state: "channel:s payload:17",
+  cursor_position: "channel:s payload:17",
+  cursor_gone: "channel:s payload:18",
+  document_state: "channel:s payload:19",
   document_comment: "channel:s payload:o",
-  presence_join: "channel:s payload:18",
-  presence_leave: "channel:s payload:19",
-  presence_update: "channel:s payload:20",
-  alert_state: "payload:21 channel?s offset?n ref?s",
-  inbox_state: "channel:s payload:22 offset?n",
+  presence_join: "channel:s payload:20",
+  presence_leave: "channel:s payload:21",
+  presence_update: "channel:s payload:22",
+  alert_state: "payload:23 channel?s offset?n ref?s",
+  inbox_state: "channel:s payload:24 offset?n",
   ops_stats: "channel:s payload:o",
 };
 
@@ -58,7 +58,9 @@ export const parts: readonly string[] = [
   "version:n",
   "current_rate:n limit:n reset_in:n class?s",
   "retry_after:n limit:n class?s",
-  "user_id:s user_name:s operation_type:s position?n version:n content?s length?n attributes?o op_id?s timestamp?n operations?[o within?o",
+  "user_id:s user_name:s operation_type:insert|delete|format|batch position?n version:n content?s length?n attributes?o op_id?s timestamp?n operations?[15 within?16",
+  "operation_type:insert|delete|format position:n content?s length?n attributes?o",
+  "version:n offset:n",
   "user_id:s position:n selection_length:n cursor_id?s name?s color?c version?n",
   "user_id:s cursor_id:s",
   "frozen:b deleted?b read_only_until?n",

@@ -51,6 +51,7 @@ function checkKind(value: unknown, kind: string, path: string): void {
 function isOf(value: unknown, kind: string): boolean {
   switch (typeof value) {
     case "string":
+      if (kind.includes("|")) return kind.split("|").includes(value);
       return kind === "c" ? /^#[0-9a-f]{6}$/.test(value) : "s*".includes(kind) && !LONE.test(value);
     case "number":
       return "f*".includes(kind) || (Number.isSafeInteger(value) && (kind === "z" || (kind === "n" && value >= 0)));

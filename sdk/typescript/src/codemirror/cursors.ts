@@ -69,6 +69,9 @@ export function cursorLayers(cursors: (view: EditorView) => Iterable<RemoteCurso
         color: "#fff",
         font: "11px sans-serif",
         whiteSpace: "nowrap",
+        maxWidth: "16em",
+        overflow: "hidden",
+        textOverflow: "ellipsis",
       },
     }),
   ];

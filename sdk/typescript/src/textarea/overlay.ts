@@ -88,6 +88,7 @@ export class CursorOverlay {
       name.textContent = cursor.name;
       name.dir = "auto";
       Object.assign(name.style, { position: "absolute", bottom: "100%", insetInlineStart: "0", whiteSpace: "nowrap" });
+      Object.assign(name.style, { maxWidth: "16em", overflow: "hidden", textOverflow: "ellipsis" });
       Object.assign(name.style, { font: "11px sans-serif", padding: "0 3px", color: "#fff", background: cursor.color });
       mark.append(name);
     }

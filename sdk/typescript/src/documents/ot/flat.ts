@@ -77,7 +77,10 @@ export class InvalidOperation extends RangeError {
  */
 export function read(payload: FlatPayload, length: number, isEdit = false): Operation {
   if (payload.operation_type !== "batch") {
-    return ofSteps([[payload.position ?? 0, componentOf(payload, isEdit)]], length);
+    if (payload.position === undefined || payload.position === null) {
+      throw new InvalidOperation("The operation has no position");
+    }
+    return ofSteps([[payload.position, componentOf(payload, isEdit)]], length);
   }
   const made = ofSteps(
     (payload.operations ?? []).map((one): Step => [one.position, componentOf(one, isEdit)]),
