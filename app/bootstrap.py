@@ -87,11 +87,15 @@ async def build(config: Config) -> Service:
     Raises EngineError, JournalError, and the errors of a certificate that cannot be used.
     """
     stores = await open_stores(config, now)
-    context = None
-    if stores.config.server.tls_certificate:
-        certificate, key = Path(stores.config.server.tls_certificate), Path(stores.config.server.tls_key)
-        context = tls.server_context(certificate, key, time.time())
-    return _compose(stores, context)
+    try:
+        context = None
+        if stores.config.server.tls_certificate:
+            certificate, key = Path(stores.config.server.tls_certificate), Path(stores.config.server.tls_key)
+            context = tls.server_context(certificate, key, time.time())
+        return _compose(stores, context)
+    except BaseException:
+        await stores.close()  # else its threads, connections and locks keep the next start out
+        raise
 
 
 def _compose(stores: Stores, tls_context: ssl.SSLContext | None) -> Service:

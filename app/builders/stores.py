@@ -35,6 +35,13 @@ class Stores:
     journal: Journal
     signer: Signer
 
+    async def close(self) -> None:
+        """Close them, where no service was made of them."""
+        try:
+            await self.engine.close()
+        finally:
+            self.journal.close()
+
 
 async def open_stores(config: Config, clock: Callable[[], Instant]) -> Stores:
     """Open the engine and the journal that the configuration names. Raises EngineError and JournalError."""
@@ -43,15 +50,19 @@ async def open_stores(config: Config, clock: Callable[[], Instant]) -> Stores:
     if config.storage.shared:  # a node is known by its name there; alone, the open store keeps others from the folder
         config = _named(config)
     options = _engine_options(config)
-    engine = await open_engine(config.storage.engine, data, limits=limits, rates=rates, clock=clock, options=options)
+    engine: Engine | None = None
     journal = None
     try:
+        engine = await open_engine(
+            config.storage.engine, data, limits=limits, rates=rates, clock=clock, options=options
+        )
         config = _named(config)
         signer = open_signer(data, key_place(config.journal), named_key(data / "journal", config.node.id))
         journal = _open_journal(config, data / "journal", signer)
         if engine.last_commit < journal.last_commit and not engine.moved:
             # The store is older than the journal: it was restored. It is opened again as such, with new epochs.
-            await engine.close()
+            closing, engine = engine, None  # a second end of it would be one too many
+            await closing.close()
             recorded = journal.last_commit
             engine = await open_engine(
                 config.storage.engine,
@@ -63,7 +74,8 @@ async def open_stores(config: Config, clock: Callable[[], Instant]) -> Stores:
                 options=options,
             )
     except BaseException:
-        await engine.close()
+        if engine is not None:
+            await engine.close()
         if journal is not None:
             journal.close()
         raise

@@ -74,10 +74,10 @@ async def serve(config: Config, *, beside: argparse.Namespace | None = None, wor
     if tightened:
         _log.warning("the data folder was open to others and is tightened", folder=config.storage.data, files=tightened)
     service = await bootstrap.build(config)
-    service.handle_signals()
-    if worker:
-        _stop_with_parent(service.ask_to_stop)
     try:
+        service.handle_signals()
+        if worker:
+            _stop_with_parent(service.ask_to_stop)
         await service.start()
     except OSError as wrong:
         await service.stop()

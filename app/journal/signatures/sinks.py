@@ -33,7 +33,10 @@ Write = Callable[[bytes], None]
 
 
 class Sink:
-    """A thread that sends lines in their order. `send` never waits: past 1,000 waiting lines the oldest is dropped."""
+    """A thread that sends lines in their order. `send` never waits: past 1,000 waiting lines the oldest is dropped.
+
+    The first line begins it.
+    """
 
     def __init__(self, name: str, write: Write) -> None:
         self.name = name
@@ -43,8 +46,7 @@ class Sink:
         self._waiting: deque[bytes] = deque()
         self._wake = threading.Event()
         self._closing = threading.Event()
-        self._thread = threading.Thread(target=self._run, name=f"checkpoints-{name}", daemon=True)
-        self._thread.start()
+        self._thread: threading.Thread | None = None
 
     def send(self, line: bytes) -> None:
         """Queue a line."""
@@ -52,13 +54,17 @@ class Sink:
             self._waiting.popleft()
             self.failures += 1
         self._waiting.append(line)
+        if self._thread is None:
+            self._thread = threading.Thread(target=self._run, name=f"checkpoints-{self.name}", daemon=True)
+            self._thread.start()
         self._wake.set()
 
     def close(self) -> None:
         """Send what waits, for five seconds at most. Blocks."""
         self._closing.set()
         self._wake.set()
-        self._thread.join(_FLUSH_TIMEOUT_SECONDS)
+        if self._thread is not None:
+            self._thread.join(_FLUSH_TIMEOUT_SECONDS)
         if self._waiting:
             _log.error("checkpoints could not be sent on", sink=self.name, waiting=len(self._waiting))
 
