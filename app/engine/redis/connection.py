@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final, TypeAlias, TypeVar
 
@@ -12,6 +12,7 @@ from redis.asyncio.cluster import ClusterNode, RedisCluster
 from redis.asyncio.retry import Retry
 from redis.asyncio.sentinel import Sentinel, SentinelConnectionPool
 from redis.backoff import NoBackoff
+from redis.exceptions import ConnectionError as RedisConnectionError
 from redis.exceptions import RedisError
 
 from app.engine.options import DEFAULT_OPTIONS, EngineOptions
@@ -25,7 +26,10 @@ CALL_SECONDS: Final = 1.8
 """The deadline of a call: whoever waits for it is refused within 2 s."""
 
 MAX_CONNECTIONS: Final = 64
-"""The connections of a pool: whoever finds all of them in use waits for one, as long as a call may take."""
+"""The connections of a pool: whoever finds all of them in use waits for one, as long as a call may take.
+
+On a cluster, where live state is spread over the masters, the calls of a client at once, over all of them.
+"""
 
 _VITAL_CONNECTIONS: Final = 16
 _CLUSTER_RETRIES: Final = 3
@@ -61,6 +65,30 @@ class Clients:
         ours = [self.log, self.vital, self.live, self.vital_live, *self.watchers]  # those of the log first: they ask
         for client in dict.fromkeys(ours):  # the others where their server is
             await client.aclose()
+
+
+class RoomyCluster(RedisCluster):
+    """A client of a cluster with room for so many commands at once; whoever finds no room waits for some.
+
+    A client of a cluster makes connections as it needs them, and refuses what would take one too many. The room is less
+    than that: what is left is for its own questions, where the slots are.
+    """
+
+    def __init__(self, room: int, **options: Any) -> None:
+        self._room = asyncio.Semaphore(room)
+        super().__init__(**options)
+
+    async def execute_command(self, *command: Any, **options: Any) -> Any:
+        """Return the reply. Raises TimeoutError where there was no room as long as a call may take."""
+        async with asyncio.timeout(CALL_SECONDS):
+            await self._room.acquire()
+        try:
+            await self.initialize()  # else the first ones, which do not know where the slots are, ask any server
+            return await super().execute_command(*command, **options)
+        except AttributeError as wrong:  # another call has just closed all connections, to learn where slots moved
+            raise RedisConnectionError("The connection was closed") from wrong
+        finally:
+            self._room.release()
 
 
 class _SentinelPool(SentinelConnectionPool, redis.BlockingConnectionPool):
@@ -115,12 +143,9 @@ def _pooled(connections: int) -> dict[str, Any]:
 
 def _cluster_clients(address: RedisAddress, options: EngineOptions) -> Clients:
     common = _common(address, options)
-    nodes = [ClusterNode(host, port) for host, port in address.hosts]
-    cluster = RedisCluster(startup_nodes=nodes, retry=Retry(NoBackoff(), _CLUSTER_RETRIES), **common)
-    for command in [name for name in cluster.response_callbacks if not name.startswith(("CLUSTER", "COMMAND"))]:
-        del cluster.response_callbacks[command]
+    live, vital_live = (_cluster_client(address, common, room) for room in (MAX_CONNECTIONS, _VITAL_CONNECTIONS))
     common.pop("ssl", None)
-    locator = ShardLocator(cluster, RedisKeys(options.prefix).meta)
+    locator = ShardLocator(live, RedisKeys(options.prefix).meta)
 
     def make(connections: int) -> Client:
         pool = redis.BlockingConnectionPool(
@@ -134,8 +159,17 @@ def _cluster_clients(address: RedisAddress, options: EngineOptions) -> Clients:
         client.response_callbacks.clear()
         return client
 
-    live: Client = cluster  # type: ignore[assignment]  # it executes commands alike, and makes connections as needed
-    return Clients(make(MAX_CONNECTIONS), live, make(_VITAL_CONNECTIONS), live, address.shown, is_cluster=True)
+    log, vital = make(MAX_CONNECTIONS), make(_VITAL_CONNECTIONS)
+    # They execute commands as a client of one server does.
+    return Clients(log, live, vital, vital_live, address.shown, is_cluster=True)  # type: ignore[arg-type]
+
+
+def _cluster_client(address: RedisAddress, common: Mapping[str, Any], room: int) -> RoomyCluster:
+    nodes = [ClusterNode(host, port) for host, port in address.hosts]
+    cluster = RoomyCluster(room, startup_nodes=nodes, retry=Retry(NoBackoff(), _CLUSTER_RETRIES), **common)
+    for command in [name for name in cluster.response_callbacks if not name.startswith(("CLUSTER", "COMMAND"))]:
+        del cluster.response_callbacks[command]
+    return cluster
 
 
 def _common(address: RedisAddress, options: EngineOptions) -> dict[str, Any]:
