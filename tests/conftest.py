@@ -5,10 +5,16 @@ from __future__ import annotations
 import asyncio
 import os
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 from hypothesis import HealthCheck, settings
 from tornado.ioloop import IOLoop
+
+# A helper's assertion that fails shows its values, as a test's does. A package that is imported cannot be named.
+pytest.register_assert_rewrite(
+    *(f"tests.{folder.name}" for folder in Path(__file__).parent.iterdir() if folder.is_dir())
+)
 
 pytest_plugins = ["tests.harness.measurements", "tests.harness.xdist_groups", "tests.harness.redis_server"]
 
