@@ -19,7 +19,7 @@ from dossier_realtime.archive.folder import segment_paths
 from dossier_realtime.archive.segments import pack
 from dossier_realtime.protocol import codec
 from dossier_realtime.protocol.events import RemoteOperation
-from dossier_realtime.recording.entry import decode_entry
+from dossier_realtime.recording.joined import headers_of
 
 KEYSTROKES = 6_000
 BLOCK = 500  # versions that leave the log at once
@@ -58,8 +58,8 @@ def report(data: Path) -> None:
     lines = _lines(data / "journal")
     sizes: Counter[str] = Counter()
     for line in lines[1:]:
-        header = decode_entry(line).header
-        sizes[f"{header.kind} {header.type}".strip()] += len(line)
+        names = [f"{one.kind} {one.type}".strip() for one in headers_of(line.split(b"\t", 2)[1])]
+        sizes[", ".join(names)] += len(line)
     raw, closed = sum(map(len, lines)), sum(map(len, pack(lines)))
     store = sum(path.stat().st_size for path in data.glob("engine.db"))
     print(f"journal, as written: {raw / KEYSTROKES:,.0f} bytes a keystroke")

@@ -44,9 +44,12 @@ class ActNotRecorded(Exception):
 
 
 class Waiting:
-    """An entry between the loop and the disk. `seq` is 0 until the writer has numbered it."""
+    """An entry between the loop and the disk. `seq` is 0 until the writer has numbered it.
 
-    __slots__ = ("cause", "durable", "fields", "frame", "lane", "seq")
+    `joins`: of an edit the three entries that one line may hold (joining.py).
+    """
+
+    __slots__ = ("cause", "durable", "fields", "frame", "joins", "lane", "seq")
 
     def __init__(
         self,
@@ -61,7 +64,18 @@ class Waiting:
         self.frame = frame
         self.cause = cause
         self.durable = durable
+        self.joins: tuple[Waiting, Waiting, Waiting] | None = None
         self.seq = 0
+
+    def settle(self, trouble: str = "") -> None:
+        """Tell the one who awaits this act that it is durable, or why it is not."""
+        durable = self.durable
+        if durable is None or durable.done():
+            return
+        if trouble:
+            durable.set_exception(ActNotRecorded(trouble, self))
+        else:
+            durable.set_result(self.seq)
 
 
 @dataclass(slots=True)

@@ -16,7 +16,8 @@ from app.journal.signatures.signing import Signer
 from app.journal.store import SEGMENTS, write_anchor, write_whole
 from dossier_realtime.archive.folder import read_lines, segment_paths
 from dossier_realtime.archive.segments import PACKED, open_segment, pack
-from dossier_realtime.recording.entry import Anchor, Header, SegmentHeader, anchor_text, redact
+from dossier_realtime.recording.entry import Anchor, SegmentHeader, anchor_text, redact
+from dossier_realtime.recording.joined import width
 
 DAY = 86_400.0
 NO_CHANNEL = "internal"  # the level of frames on no channel, as of channels without a classification
@@ -66,7 +67,8 @@ def _move_anchor(folder: Path, node: str, following: Path, signer: Signer) -> No
 
 
 def _redact_old(path: Path, days: Mapping[str, float], now: float) -> int:
-    count = sum(_is_old(line, days, now) for line in _entries(path)) if any(days.values()) else 0
+    old = (line for line in _entries(path) if _is_old(line, days, now))
+    count = sum(width(line.split(b"\t", 2)[1]) for line in old) if any(days.values()) else 0
     if count:
         lines = (redact(line) if _is_old(line, days, now) else line for line in read_lines(path))
         write_whole(path, pack(lines) if path.name.endswith(PACKED) else lines)
@@ -77,7 +79,7 @@ def _is_old(line: bytes, days: Mapping[str, float], now: float) -> bool:
     _, head, _, body = line.split(b"\t")
     if body == b"\n" or head.startswith(b'{"format"'):
         return False
-    header = _headers.decode(head)
+    header = _kept.decode(head)
     kept = days.get(header.level or NO_CHANNEL, 0.0)
     return bool(kept) and header.at < now - kept * DAY
 
@@ -90,11 +92,16 @@ def _entries(path: Path) -> Iterator[bytes]:
 
 def _last_at(path: Path) -> float:
     last = open_segment(path).last_line()
-    return _headers.decode(last.split(b"\t")[1]).at
+    return _kept.decode(last.split(b"\t")[1]).at
 
 
 def _segment_header(line: bytes) -> SegmentHeader:
     return msgspec.json.decode(line.split(b"\t")[1], type=SegmentHeader)
 
 
-_headers = msgspec.json.Decoder(Header)
+class _Kept(msgspec.Struct):
+    at: float
+    level: str = ""
+
+
+_kept = msgspec.json.Decoder(_Kept)  # of a line of any kind

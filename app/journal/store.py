@@ -26,7 +26,7 @@ from dossier_realtime.archive.folder import (
     segment_paths,
     verify_folder,
 )
-from dossier_realtime.recording.entry import GENESIS, Anchor, Head, encode_anchor, encode_head
+from dossier_realtime.recording.entry import FORMAT, GENESIS, Anchor, Head, encode_anchor, encode_head
 from dossier_realtime.recording.proof.chain import Chain
 from dossier_realtime.recording.proof.verify import ChainFault, UnreadableSegmentError, is_torn
 
@@ -193,7 +193,8 @@ def open_tail(folder: Path, node: str) -> Tail:
         packed = path.suffix == ".zst"
         torn_off = 0 if packed else path.stat().st_size - size
         cut += torn_off
-        if size == 0:  # the crash fell into the making of this segment: the one before it is the last
+        # The crash fell into the making of this segment, or it is empty and of an earlier format.
+        if size == 0 or (chain.format != FORMAT and chain.seq < chain.first):
             path.unlink()
             continue
         if chain.seq < head.seq or head.seq < chain.first - 1:
@@ -201,7 +202,7 @@ def open_tail(folder: Path, node: str) -> Tail:
             raise _refusal(folder, ChainFault(chain.seq + 1, path.name, 0, what))
         if torn_off:
             _cut(path, size)
-        if packed:  # nothing is written behind what is compressed: a new segment begins
+        if packed or chain.format != FORMAT:  # nothing is written behind what is compressed or of an earlier format
             return Tail(chain.seq, chain.link, chain.commit, None, 0, cut)
         return Tail(chain.seq, chain.link, chain.commit, path, size, cut)
     if head.seq:

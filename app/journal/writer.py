@@ -21,6 +21,7 @@ import structlog
 
 from app.journal import store
 from app.journal.commits import RecordedCommits, recorded_commits
+from app.journal.joining import EntryAlone, JoinedEdit, Joiner, header_of, mark, seals
 from app.journal.lanes import (
     GAP_SECONDS,
     HIGH_WATER,
@@ -35,7 +36,6 @@ from app.journal.lanes import (
 )
 from dossier_realtime.recording.entry import (
     FORMAT,
-    SEAL_DIGITS,
     Audience,
     Detail,
     Head,
@@ -46,6 +46,7 @@ from dossier_realtime.recording.entry import (
     encode_segment_header,
     segment_name,
 )
+from dossier_realtime.recording.joined import encode_joined
 
 SEGMENT_BYTES: Final = 64 * 1024 * 1024
 WAKE_ENTRIES: Final = 1_000
@@ -55,6 +56,7 @@ SYNC_BYTES: Final = 8 * 1024 * 1024
 RETRY_SECONDS: Final = 1.0
 ACT_TIMEOUT_SECONDS: Final = 10.0  # an act that is not durable by then is not done
 SLICE: Final = 64  # entries encoded between two writes: each write lets the loop have the interpreter
+_EDITED: Final = "remote_operation"  # the type of the frame that an edit leads to
 
 _log = structlog.get_logger("journal")
 
@@ -62,8 +64,9 @@ _log = structlog.get_logger("journal")
 class Journal:
     """An open journal. `record` and `close` belong to the event loop's thread; `record` never waits.
 
-    Opening writes the `start` entry, with `about` (versions and the like) as its detail; `close` writes
-    `stop`. Raises store.JournalError when another process writes it, it is not intact, or cannot be written.
+    Opening writes the `start` entry, with `about` (versions and the like) as its detail; `close` writes `stop`.
+    `joins`: an edit shares its line with what it leads to (joining.py). Raises store.JournalError when another process
+    writes the journal, it is not intact, or cannot be written.
     """
 
     def __init__(
@@ -75,6 +78,7 @@ class Journal:
         segment_bytes: int = SEGMENT_BYTES,
         sync_seconds: float = SYNC_SECONDS,
         clock: Callable[[], float] = time.time,
+        joins: bool = True,
     ) -> None:
         self._folder, self._node, self._clock = folder, node, clock
         self._segment_bytes, self._sync_seconds = segment_bytes, sync_seconds
@@ -87,6 +91,8 @@ class Journal:
         # Between loop and writer. Each counter has one writing thread, and deque's ends are atomic: no lock.
         # One queue for all lanes: what happened first stands first.
         self._queue: deque[Waiting] = deque()
+        self._joins = joins
+        self._latest: Waiting | None = None  # the last entry that was recorded
         self._lanes: dict[Lane, LaneState] = {
             "acts": LaneState("acts", MAX_WAITING_ACTS, MAX_WAITING_BYTES),
             "events": LaneState("events", MAX_WAITING_ENTRIES, MAX_WAITING_BYTES),
@@ -105,6 +111,8 @@ class Journal:
         self._file = -1 if tail.path is None else os.open(tail.path, os.O_WRONLY | os.O_CLOEXEC)
         self._synced, self._tail, self._written = tail.size, bytearray(), 0
         self._synced_at = 0.0
+        self._joiner = Joiner()
+        self._seals = seals()
         self._undurable: list[Waiting] = []  # acts that are encoded and not yet known to be on the disk
         self._head_seq = tail.seq
         self._ballast = False
@@ -182,6 +190,9 @@ class Journal:
         )  # fmt: skip
         waiting = Waiting(state, fields, frame, cause, durable)
         queue.append(waiting)
+        if kind == "fanout" and self._joins and type == _EDITED:
+            mark(waiting, self._latest)
+        self._latest = waiting
         if len(queue) == WAKE_ENTRIES:
             self._wake.set()
         return waiting
@@ -235,7 +246,7 @@ class Journal:
         if self._file >= 0:
             os.close(self._file)
         os.close(self._folder_lock)
-        return len(self._queue) + self._seq - self._head_seq
+        return len(self._queue) + len(self._joiner) + self._seq - self._head_seq
 
     def recorded_commits(self) -> RecordedCommits:
         """Read which commits the journal holds; for a thread of its own. Raises OSError."""
@@ -363,7 +374,7 @@ class Journal:
     def _fail_awaited(self, trouble: str) -> None:
         # The trouble as it was then: the disk may be well again, and what waits is not durable yet all the same.
         for waiting in self._awaited:
-            _settle(waiting, trouble)
+            waiting.settle(trouble)
 
     def _rotate(self) -> None:
         self._sync()
@@ -377,34 +388,53 @@ class Journal:
         self._tail += line
 
     def _encode(self, count: int) -> None:
-        seals = os.urandom(count * SEAL_DIGITS // 2).hex().encode()
-        for place in range(0, count * SEAL_DIGITS, SEAL_DIGITS):
+        for _ in range(count):
             waiting = self._queue.popleft()
-            kind, at, *fields = waiting.fields
-            frame, cause = waiting.frame, waiting.cause
+            for item in self._joiner.take(waiting, self._seq):
+                if isinstance(item, EntryAlone):
+                    self._encode_alone(item)
+                else:
+                    self._encode_joined(item)
+
+    def _encode_alone(self, item: EntryAlone) -> None:
+        waiting = item.entry
+        self._seq += 1
+        waiting.seq = self._seq
+        header = header_of(waiting, self._seq, item.after)
+        seal = next(self._seals)
+        try:
+            line, self._link = encode_entry(header, waiting.frame, seal, self._link)
+            self._commit = max(self._commit, header.commit)
+        except (TypeError, ValueError) as error:
+            _say("error", "journal_entry_unfit", kind=header.kind, error=repr(error))
+            self._lost_out += 1
+            gap = Header(self._seq, "gap", header.at, detail={"lost": 1, "since": header.at})
+            line, self._link = encode_entry(gap, None, seal, self._link)
+            if waiting.durable is not None and self._loop is not None:
+                self._loop.call_soon_threadsafe(waiting.settle, "The act cannot be written; report the log")
+                waiting.durable = None
+        self._tail += line
+        self._written_out(waiting)
+
+    def _encode_joined(self, item: JoinedEdit) -> None:
+        seq = self._seq + len(item.entries)
+        line, self._link = encode_joined(item.line, seq, item.after, next(self._seals), self._link)
+        self._commit = max(self._commit, item.line.header.commit)
+        self._tail += line
+        for waiting in item.entries:
             self._seq += 1
             waiting.seq = self._seq
-            fields.append(cause if isinstance(cause, int) else cause.seq)
-            header = Header(self._seq, kind, round(float(at), 3), *fields)
-            seal = seals[place : place + SEAL_DIGITS]
-            try:
-                line, self._link = encode_entry(header, frame, seal, self._link)
-                self._commit = max(self._commit, header.commit)
-            except (TypeError, ValueError) as error:
-                _say("error", "journal_entry_unfit", kind=kind, error=repr(error))
-                self._lost_out += 1
-                gap = Header(self._seq, "gap", header.at, detail={"lost": 1, "since": header.at})
-                line, self._link = encode_entry(gap, None, seal, self._link)
-                if waiting.durable is not None and self._loop is not None:
-                    self._loop.call_soon_threadsafe(_settle, waiting, "The act cannot be written; report the log")
-                    waiting.durable = None
-            self._tail += line
-            waiting.lane.entries_out += 1
-            if frame is not None:
-                waiting.lane.bytes_out += len(frame)
-                waiting.frame = None
-            if waiting.durable is not None:
-                self._undurable.append(waiting)
+            self._written_out(waiting)
+
+    def _written_out(self, waiting: Waiting) -> None:
+        """Count an entry that is encoded."""
+        waiting.lane.entries_out += 1
+        waiting.joins = None
+        if waiting.frame is not None:
+            waiting.lane.bytes_out += len(waiting.frame)
+            waiting.frame = None
+        if waiting.durable is not None:
+            self._undurable.append(waiting)
 
 
 def _say(level: str, event: str, **facts: object) -> None:
@@ -415,15 +445,4 @@ def _say(level: str, event: str, **facts: object) -> None:
 
 def _settle_all(acts: list[Waiting]) -> None:
     for waiting in acts:
-        _settle(waiting)
-
-
-def _settle(waiting: Waiting, trouble: str = "") -> None:
-    """Tell who waits for an act that it is durable, or why it is not."""
-    durable = waiting.durable
-    if durable is None or durable.done():
-        return
-    if trouble:
-        durable.set_exception(ActNotRecorded(trouble, waiting))
-    else:
-        durable.set_result(waiting.seq)
+        waiting.settle()

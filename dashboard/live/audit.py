@@ -18,8 +18,9 @@ from dashboard.live.service_api import ServiceApi
 from dashboard.state.audit_events import GONE, HEAD, REPLACED, AuditEvent, ChainStatus, audit_event
 from dashboard.state.store import DashboardState
 from dossier_realtime.client import RealtimeError, TokenSource
-from dossier_realtime.recording.entry import Header, decode_entry
+from dossier_realtime.recording.entry import Header
 from dossier_realtime.recording.export import MISSING, Links, Manifest, journal_line, read_trailer, verify_export
+from dossier_realtime.recording.joined import headers_of
 from dossier_realtime.recording.proof.verify import ChainFault
 
 _log = logging.getLogger("dashboard")
@@ -44,9 +45,9 @@ class _Page(NamedTuple):
 
     @property
     def first(self) -> tuple[Header, str] | None:
-        """The header of the first entry, and its link."""
+        """The header of the last entry in the first line, and the line's link."""
         line = journal_line(self.lines[0])
-        return None if line is None else (decode_entry(line).header, line[:64].decode())
+        return None if line is None else (headers_of(line.split(b"\t", 2)[1])[-1], line[:64].decode())
 
 
 class Audit:

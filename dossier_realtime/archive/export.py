@@ -15,6 +15,7 @@ import msgspec
 
 from dossier_realtime.protocol.classification import HIGHEST
 from dossier_realtime.recording.export import ExportWalk, Links, Manifest, foreign, journal_line, read_trailer
+from dossier_realtime.recording.joined import line_place, part_at
 from dossier_realtime.recording.proof.signed import Check
 from dossier_realtime.recording.proof.verify import Report
 
@@ -82,7 +83,8 @@ class ExportSource:
 
     def line(self, place: int) -> bytes:
         """Return the line at a place."""
-        return journal_line(self._map[place : self._map.find(b"\n", place) + 1]) or b""
+        begin = line_place(place)
+        return part_at(place, journal_line(self._map[begin : self._map.find(b"\n", begin) + 1]) or b"")
 
     def _raw_lines(self) -> Iterator[bytes]:
         place, size = 0, len(self._map)

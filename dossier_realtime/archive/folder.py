@@ -13,7 +13,16 @@ from typing import Final
 
 import msgspec
 
-from dossier_realtime.recording.entry import FORMAT, Anchor, Head, anchor_text, decode_anchor, decode_entry, decode_head
+from dossier_realtime.recording.entry import (
+    FORMAT,
+    READABLE,
+    Anchor,
+    Head,
+    anchor_text,
+    decode_anchor,
+    decode_head,
+)
+from dossier_realtime.recording.joined import headers_of, line_place, part_at, placed
 from dossier_realtime.recording.proof.chain import Chain
 from dossier_realtime.recording.proof.checkpoint import Outside
 from dossier_realtime.recording.proof.signed import Check, signed_text
@@ -118,9 +127,9 @@ def seq_before(folder: Path, node: str, moment: float) -> int:
     for path in kept_paths(folder, node, read_anchor(folder, node)):
         first = next(islice(read_lines(path), 1, 2), b"")
         try:
-            if decode_entry(first).header.at >= moment:
+            if headers_of(first.split(b"\t", 2)[1])[0].at >= moment:
                 break
-        except ValueError:
+        except (ValueError, IndexError):
             break  # reading on from here reports it
         seq = first_seq(path) - 1
     return seq
@@ -254,20 +263,21 @@ class FolderSource:
                     if place >= end:
                         break
                     if place:
-                        yield number << _SHIFT | place, line
+                        yield from placed(number << _SHIFT | place, line)
                     place += len(line)
             return
         walk, ends = self._opened.walk(), [0] * len(segments)
         for number, place, line in walk:
             ends[number] = place + len(line)
-            yield number << _SHIFT | place, line
+            yield from placed(number << _SHIFT | place, line)
         self._ends = ends
         if not walk.report.ok:
             warnings.warn(_DAMAGED, DamagedRecordingWarning, stacklevel=2)
 
     def line(self, place: int) -> bytes:
         """Return the line at a place."""
-        return self._opened.segments[place >> _SHIFT].line(place & ((1 << _SHIFT) - 1))
+        begin = line_place(place)
+        return part_at(place, self._opened.segments[begin >> _SHIFT].line(begin & ((1 << _SHIFT) - 1)))
 
     def verify(self) -> Report:
         """Verify the whole journal."""
@@ -283,7 +293,7 @@ def _must_be_readable(folder: Path, segment: Segment) -> None:
         form = msgspec.json.decode(first.split(b"\t")[1], type=_Format).format
     except (IndexError, ValueError) as wrong:
         raise ValueError(f"{path} does not begin like a journal; `python run.py verify` says what is wrong") from wrong
-    if form != FORMAT:
+    if form not in READABLE:
         raise ValueError(
             f"{path} is written in format {form}; this version reads format {FORMAT}: use one that reads it"
         )

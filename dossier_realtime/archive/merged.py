@@ -22,6 +22,7 @@ class MergedSource:
         self._sources = [sources[node] for node in self._nodes]
         self._verify = verify
         self._entries: tuple[array[int], array[int], array[int]] | None = None
+        self._afters: dict[int, int] = {}  # by place, of few
 
     def lines(self) -> Iterator[tuple[int, bytes]]:
         """Yield every proven entry's place and line, in merged form."""
@@ -35,6 +36,8 @@ class MergedSource:
             places.append(entry.place)
             chains.append(entry.chain)
             causes.append(entry.cause)
+            if entry.after:
+                self._afters[entry.number - 1] = entry.after
             yield entry.number - 1, entry.line
         self._entries = (places, chains, causes)
 
@@ -44,7 +47,8 @@ class MergedSource:
         places, chains, causes = self._entries
         chain = chains[place]
         _, head, seal, body = self._sources[chain].line(places[place]).removesuffix(b"\n").split(b"\t", 3)
-        return merged_line(renumbered(decode_header(head), place + 1, causes[place], self._nodes[chain]), seal, body)
+        named = (causes[place], self._afters.get(place, 0))
+        return merged_line(renumbered(decode_header(head), place + 1, named, self._nodes[chain]), seal, body)
 
     def verify(self) -> Report:
         """Verify the journals of all nodes."""

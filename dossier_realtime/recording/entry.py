@@ -1,4 +1,4 @@
-"""The journal's format, version 1. This text is normative; this file implements it.
+"""The journal's format, version 2. This text is normative; this file implements it.
 
 A journal is the append-only record of one node, in the order of the node's event loop. It is a sequence of
 entries numbered `seq` = 1, 2, 3 … without holes, kept in segment files `{node}-{first seq, 16 digits}.journal`.
@@ -9,6 +9,8 @@ a tab or a line feed:
 
 - `header` is a JSON object. On the first line of a segment it is a `SegmentHeader`; on every other line a
   `Header`, whose first three members are `seq`, `kind`, `at`. Members that have their default are left out.
+- An edit, its acknowledgement and its fan-out may stand in one line, whose header and body are those of joined.py.
+  Version 1 has no such lines; its segments are still read, and nothing is written behind them.
 - `body` is the wire frame, exactly: bytes that start with `{`, are UTF-8 and hold no control character
   (00-1F, 7F) stand as they are; other UTF-8 is a JSON string; bytes that are not UTF-8 are `=` and their
   base64. Without a frame `seal` and `body` are empty.
@@ -45,7 +47,8 @@ from typing import Final, Literal, NamedTuple
 
 import msgspec
 
-FORMAT: Final = 1
+FORMAT: Final = 2
+READABLE: Final = (1, FORMAT)
 GENESIS: Final = bytes(32)
 SEAL_DIGITS: Final = 32
 DIGEST_DIGITS: Final = 64
@@ -86,11 +89,11 @@ Kind = Literal[
 ]
 
 
-_KEYS = {"exclude_user": "except_user", "exclude_connection": "besides"}
+KEYS: Final = {"exclude_user": "except_user", "exclude_connection": "besides"}
 """Fields whose key in a recording is an older name."""
 
 
-class Header(msgspec.Struct, frozen=True, omit_defaults=True, rename=_KEYS):
+class Header(msgspec.Struct, frozen=True, omit_defaults=True, rename=KEYS):
     """The fields of an entry besides its frame.
 
     `at` is Unix time in seconds, to the millisecond. `offset` and `epoch` are the event's place in its
@@ -103,6 +106,9 @@ class Header(msgspec.Struct, frozen=True, omit_defaults=True, rename=_KEYS):
 
     The origin: `by` is a user, `via` the session (`session:…`) or the HTTP token (`token:…`) of the cause, and `cause`
     the seq of the causing entry: a frame of kind `in`, or an `act`.
+
+    `after`: the frame came after the entry with this seq and before the next one, though it may stand later; 0: it came
+    where it stands. A frame of kind `in` has it where it waited for the line that it is joined in.
     """
 
     seq: int
@@ -125,6 +131,7 @@ class Header(msgspec.Struct, frozen=True, omit_defaults=True, rename=_KEYS):
     by: str = ""
     via: str = ""
     cause: int = 0
+    after: int = 0
     node: str = ""
 
 
@@ -190,6 +197,11 @@ def encode_entry(header: Header, frame: bytes | str | None, seal: bytes, previou
         link = sha256(previous + head)
         return b"%b\t%b\t\t\n" % (link.hexdigest().encode(), head), link.digest()
     body = _body(frame.encode("utf-8", "surrogatepass") if isinstance(frame, str) else frame)
+    return encode_line(head, body, seal, previous)
+
+
+def encode_line(head: bytes, body: bytes, seal: bytes, previous: bytes) -> tuple[bytes, bytes]:
+    """Return the line of a header and a body, and its link."""
     link = sha256(b"%b%b\t%b" % (previous, head, frame_digest(seal, body)))
     return b"%b\t%b\t%b\t%b\n" % (link.hexdigest().encode(), head, seal, body), link.digest()
 

@@ -8,7 +8,8 @@ A *whole* export, of all entries of a selection, keeps the chain:
 other body, as a string. `previous` is the link before and stands only where it is not that of the line before: where
 entries were left out, and where a segment began, whose first line's header is `segment`. So each line proves itself,
 and no entry is missing between two lines where `previous` is absent, or is SHA-256(the link of the line before +
-segment).
+segment). A joined line (joined.py) of which not all entries were selected has `taken` behind its link, a number with a
+bit for each entry that was, 1 for the first: the others stand there for the proof, and readers leave them out.
 
 A *partial* export is for a caller with less than the highest clearance. Its entries are renumbered and have no links,
 because the numbers of entries that are left out would be a trace of them:
@@ -29,7 +30,8 @@ from typing import Final, NamedTuple
 
 import msgspec
 
-from .entry import GENESIS, Head, Header, has_one_spelling, read_header, redact, stored_digest
+from .entry import GENESIS, Head, Header, has_one_spelling, redact, stored_digest
+from .joined import can_be_split, headers_of, placed, read_any_header, width
 from .proof.chain import CONTRADICTED
 from .proof.signed import Check, signed_text
 from .proof.verify import ChainFault, Report
@@ -76,6 +78,7 @@ class _Line(msgspec.Struct, omit_defaults=True):
     previous: str = ""
     segment: msgspec.Raw = msgspec.Raw()
     link: str = ""
+    taken: int = 0
     seal: str = ""
     body: msgspec.Raw = msgspec.Raw()
     text: str = ""
@@ -106,19 +109,21 @@ _encode = msgspec.json.Encoder().encode
 _UNREADABLE = (ValueError, RecursionError)
 
 
-def whole_line(line: bytes, header: Header, previous: bytes, segment: bytes = b"") -> bytes:
+def whole_line(line: bytes, header: Header, previous: bytes, segment: bytes = b"", taken: int = 0) -> bytes:
     """Return a line of a whole export for a journal's line.
 
     `previous` is the link before in hexadecimal, empty where the line follows the one before it.
 
-    `segment`: the header of the segment that this entry is the first of.
+    `segment`: the header of the segment that this entry is the first of. `taken`: the entries of a joined line that are
+    selected, a bit each from the first on; 0: all of them.
     """
     link, head, seal, body = line.removesuffix(b"\n").split(b"\t")
     before = b'"previous":"%b",' % previous if previous else b""
     if segment:
         before += b'"segment":%b,' % segment
     sealed = b',"seal":"%b"' % seal if seal else b""
-    return b'{%b"link":"%b","header":%b%b%b}\n' % (before, link, head, sealed, _body(header, body))
+    chosen = b'"taken":%d,' % taken if taken else b""
+    return b'{%b"link":"%b",%b"header":%b%b%b}\n' % (before, link, chosen, head, sealed, _body(header, body))
 
 
 def partial_line(header: Header, body: bytes) -> bytes:
@@ -161,8 +166,9 @@ def _strict(line: bytes) -> _Line:
             if found.segment:
                 before += b'"segment":%b,' % bytes(found.segment)
             sealed = b',"seal":"%b"' % found.seal.encode() if found.seal else b""
-            link = found.link.encode()
-            spelled = b'{%b"link":"%b","header":%b%b%b}\n' % (before, link, bytes(found.header), sealed, text)
+            start = b'"link":"%b",' % found.link.encode()
+            start += b'"taken":%d,' % found.taken if found.taken else b""
+            spelled = b'{%b%b"header":%b%b%b}\n' % (before, start, bytes(found.header), sealed, text)
     if spelled != line:
         raise ValueError(NO_LINE)
     return found
@@ -232,9 +238,16 @@ class Links:
 
     def take_read(self, found: _Line) -> str:
         """Check a line that was read, as `take`. Raises ValueError."""
-        header = read_header(bytes(found.header))
+        head = bytes(found.header)
+        header, entries = read_any_header(head), width(head)
         body = bytes(found.body) or found.text.encode()
-        if not has_one_spelling(body) or (not found.link and found.seal):
+        if (
+            not has_one_spelling(body)
+            or not can_be_split(head, body)
+            or (not found.link and (found.seal or entries > 1))
+        ):
+            return NO_LINE
+        if found.taken and not (entries > 1 and 0 < found.taken < (1 << entries) - 1):
             return NO_LINE
         what, link = self._link(found, header.seq, body) if found.link else (self._number(header.seq), self.link)
         if what:
@@ -244,11 +257,12 @@ class Links:
         if found.link and header.seq in self._checkpoints:
             self.compared, self.vouched = self.compared + 1, header.seq
         self.seq, self.link = header.seq, link
-        self.count += 1
-        self.redacted += bool(found.seal) and not body
+        self.count += entries
+        self.redacted += (found.taken.bit_count() or entries) if found.seal and not body else 0
         self._follows = True
         if self._see is not None:
-            self._see(header)
+            for one in headers_of(head):
+                self._see(one)
         return ""
 
     def _number(self, here: int) -> str:
@@ -257,7 +271,7 @@ class Links:
     def _link(self, found: _Line, here: int, body: bytes) -> tuple[str, bytes]:
         before = bytes.fromhex(found.previous) if found.previous else self.link
         if self._follows and (self._gapless or not found.previous):
-            if here != self.seq + 1:
+            if here != self.seq + width(bytes(found.header)):
                 return MISSING, b""
             if before != self.link and before != sha256(self.link + bytes(found.segment)).digest():
                 return REWRITTEN, b""
@@ -270,9 +284,9 @@ class ExportWalk:
     """A check of an export from its first line to its end.
 
     It proves that the export is not cut off, that it holds the entries of its manifest and nothing else, and that each
-    link holds. Iterating yields the place of every entry (the byte at which its line begins) and its line in the
-    journal's form. They are proven when the end is reached and `report` has no fault: only the last line proves the
-    others. With `links`, lines continue from that state. `check` is of the manifest's signature.
+    link holds. Iterating yields the place of every entry (that of its line, and its number in the line: joined.py) and
+    its line in the journal's form. They are proven when the end is reached and `report` has no fault: only the last
+    line proves the others. With `links`, lines continue from that state. `check` is of the manifest's signature.
     """
 
     def __init__(self, lines: Iterable[bytes], links: Links | None = None, check: Check | None = None) -> None:
@@ -295,8 +309,11 @@ class ExportWalk:
             if found.manifest:
                 break
             digest.update(line)
-            self._count += 1
-            yield place, _in_journal(found)
+            shown = [*placed(place, _in_journal(found))]
+            if found.taken:
+                shown = [part for at, part in enumerate(shown) if found.taken >> at & 1]
+            self._count += len(shown)
+            yield from shown
             place += len(line)
         if self.trailer is None:
             self._fault = ChainFault(links.seq + 1, "", 0, CUT_OFF)

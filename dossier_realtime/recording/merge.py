@@ -6,8 +6,8 @@ other nodes delivered of it. Clocks of machines differ, so a journal is read ahe
 difference up to that does not change the order of events. Where two journals contradict each other in what must stand
 first, time decides.
 
-In the merged form entries are numbered anew, from 1; `cause` names the new number, `node` the journal that an entry is
-of. There are no links, since the order is no node's own.
+In the merged form entries are numbered anew, from 1; `cause` and `after` name new numbers, `node` the journal that an
+entry is of. There are no links, since the order is no node's own.
 """
 
 from __future__ import annotations
@@ -36,6 +36,7 @@ class MergedEntry(NamedTuple):
     place: int
     number: int
     cause: int
+    after: int
     header: Header
     line: bytes
 
@@ -123,14 +124,16 @@ def merged(chains: Mapping[str, Lines]) -> Iterator[MergedEntry]:
         header = entry.header
         chain.renumber(header.seq, number)
         cause = chain.numbered(header.cause) if header.cause else 0
+        after = chain.numbered(header.after) if header.after else 0
         _, _, seal, body = entry.line.removesuffix(b"\n").split(b"\t", 3)
-        shown = renumbered(header, number, cause, chain.node)
-        yield MergedEntry(chain.number, entry.place, number, cause, shown, merged_line(shown, seal, body))
+        shown = renumbered(header, number, (cause, after), chain.node)
+        yield MergedEntry(chain.number, entry.place, number, cause, after, shown, merged_line(shown, seal, body))
 
 
-def renumbered(header: Header, number: int, cause: int, node: str) -> Header:
-    """Return the header of an entry in merged form."""
-    return msgspec.structs.replace(header, seq=number, cause=cause, node=node)
+def renumbered(header: Header, number: int, named: tuple[int, int], node: str) -> Header:
+    """Return the header of an entry in merged form; `named`: the new numbers of its cause, and of `after`."""
+    cause, after = named
+    return msgspec.structs.replace(header, seq=number, cause=cause, after=after, node=node)
 
 
 def merged_line(header: Header, seal: bytes, body: bytes) -> bytes:

@@ -26,6 +26,7 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from app.journal import store
 from dossier_realtime.recording.entry import Entry, decode_entry
+from dossier_realtime.recording.joined import split_line
 from tests.harness import tokens
 from tests.harness.eventually import HANG_SECONDS
 from tests.harness.ports import reserve
@@ -215,7 +216,7 @@ class Service:
             assert report.ok, f"the journal of {node}: {report}"
         paths = [path for node in store.nodes(folder) for path in store.segment_paths(folder, node)]
         lines = [line for path in paths for line in list(store.read_lines(path))[1:] if line.endswith(b"\n")]
-        return [decode_entry(line) for line in lines]
+        return [decode_entry(part) for line in lines for part in split_line(line)]
 
     def token(self, sub: str, *permissions: str, **claims: Any) -> str:
         """Return a good token, as `tokens.token` makes it."""

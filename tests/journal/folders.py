@@ -9,6 +9,7 @@ from pathlib import Path
 from app.journal import store, writer
 from app.journal.writer import Journal
 from dossier_realtime.recording.entry import Entry, decode_entry
+from dossier_realtime.recording.joined import split_line
 from dossier_realtime.recording.proof.verify import Report
 from tests.harness.eventually import HANG_SECONDS
 
@@ -24,7 +25,10 @@ def until(condition: Callable[[], bool]) -> None:
 
 def entries(folder: Path) -> list[Entry]:
     return [
-        decode_entry(line) for path in store.segment_paths(folder, NODE) for line in list(store.read_lines(path))[1:]
+        decode_entry(part)
+        for path in store.segment_paths(folder, NODE)
+        for line in list(store.read_lines(path))[1:]
+        for part in split_line(line)
     ]
 
 

@@ -121,8 +121,8 @@ def test_another_format_is_named(folder: Path, tmp_path: Path, clearance: str) -
     with pytest.raises(ExportError, match="written in format 7; this version reads format 2: use one that reads it"):
         open_export(file, clearance=clearance)
     assert "written in format 7" in str(verify_file(file).fault)
-    change(folder, b'{"format":1', b'{"format":9')
-    with pytest.raises(ValueError, match="written in format 9; this version reads format 1: use one that reads it"):
+    change(folder, b'{"format":2', b'{"format":9')
+    with pytest.raises(ValueError, match="written in format 9; this version reads format 2: use one that reads it"):
         open_journal(folder, clearance=clearance)
 
 

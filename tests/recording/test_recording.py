@@ -138,8 +138,8 @@ def test_an_edited_journal_is_read_up_to_its_first_bad_entry(played: RecordedSce
 @pytest.mark.parametrize(
     ("old", "new", "says"),
     [
-        (b'{"format":1', b'{"format":9', "written in format 9; this version reads format 1"),
-        (b'{"format":1', b'["format":1', "does not begin like a journal"),
+        (b'{"format":2', b'{"format":9', "written in format 9; this version reads format 2"),
+        (b'{"format":2', b'["format":2', "does not begin like a journal"),
     ],
 )
 def test_what_cannot_be_read_is_said_to_be_so(

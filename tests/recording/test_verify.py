@@ -186,10 +186,16 @@ def test_a_torn_write_in_the_middle_is_a_fault() -> None:
 
 
 def test_a_segment_of_another_format_says_so() -> None:
-    segments, head = journal((2,), format_=2)
+    segments, head = journal((2,), format_=3)
     report = check(segments, head)
     assert report.fault is not None
-    assert "written in format 2" in report.fault.what
+    assert "written in format 3" in report.fault.what
+
+
+def test_a_segment_of_the_format_before_is_read() -> None:
+    segments, head = journal((2, 3), format_=1)
+    assert check(segments, head).ok
+    assert check(*journal((2, 3), format_=1)).entries == 5
 
 
 def test_entries_of_another_node_do_not_fit_in() -> None:

@@ -8,6 +8,7 @@ from typing import NamedTuple
 
 from dossier_realtime.archive.folder import read_after, read_head, seq_before
 from dossier_realtime.recording.entry import Head
+from dossier_realtime.recording.joined import split_line
 from dossier_realtime.recording.merge import merged
 
 
@@ -40,14 +41,20 @@ class Chains:
         return read_head(self._folder, self._nodes[0]) if self.is_one else None
 
     def lines(self, begin: ReadFrom) -> Iterator[bytes]:
-        """Yield lines; those of a single journal from the line before the first on, with first lines of segments.
+        """Yield lines; of several journals one an entry.
 
+        Those of a single journal stand as they are, from the line before the first on, with first lines of segments.
         Raises as `read_after`.
         """
         if self.is_one:
             return read_after(self._folder, self._nodes[0], self._seq(self._nodes[0], begin))
         chains = {
-            node: ((0, line) for line in read_after(self._folder, node, self._seq(node, begin)) if _is_entry(line))
+            node: (
+                (0, part)
+                for line in read_after(self._folder, node, self._seq(node, begin))
+                if _is_entry(line)
+                for part in split_line(line)
+            )
             for node in self._nodes
         }
         return (entry.line for entry in merged(chains))

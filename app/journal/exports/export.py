@@ -30,6 +30,7 @@ from dossier_realtime.recording.export import (
     trailer,
     whole_line,
 )
+from dossier_realtime.recording.joined import headers_of, split_line
 from dossier_realtime.recording.names import channel_pattern, did_you_mean
 from dossier_realtime.recording.proof.verify import DamagedJournalError
 from dossier_realtime.recording.redaction.routing import Routing
@@ -102,9 +103,9 @@ class Archive:
         if scope is not None and not scope.found:
             raise NothingSelected(_NOTHING)
         try:
-            for line in self._lines(chains, selected, clearance_filter, (redaction, scope)):
+            for line, entries in self._lines(chains, selected, clearance_filter, (redaction, scope)):
                 digest.update(line)
-                count += 1
+                count += entries
                 yield line
         except DamagedJournalError:  # entries behind the fault are not proven, and so not exported
             damaged = True
@@ -163,33 +164,53 @@ class Archive:
         selected: _Filter,
         clearance_filter: ClearanceFilter | None,
         shown_as: tuple[Redaction, Scope | None],
-    ) -> Iterator[bytes]:
-        redaction, scope = shown_as
+    ) -> Iterator[tuple[bytes, int]]:
+        """Yield the lines before the last, each with the number of entries in it."""
+        redaction, _ = shown_as
         before = shown = segment = b""
         count = 0
         for line in chains.lines(self._begin(selected, filtered=clearance_filter is not None)):
             link, head, _, rest = line.split(b"\t", 3)
-            header = None if head.startswith(b'{"format"') else _headers.decode(head)
-            if header is None or not selected.takes(header):
-                if clearance_filter is not None and header is not None:
-                    clearance_filter.see(header, b"", selected=False)
-                before, segment = link, head if header is None else b""
+            if head.startswith(b'{"format"'):
+                before, segment = link, head
                 continue
-            if scope is not None:
-                header = scope.trimmed(header)
-            elif selected.only is not None:
-                header = trimmed(header, selected.only)
-            if clearance_filter is None:
-                hidden = redaction.hides(header, rest[:-1])
-                previous = b"" if shown and before == shown else before
-                yield whole_line(redact(line) if hidden else line, header, previous, segment)
-                shown, segment, count = link, b"", count + 1
-                if count == selected.limit:
-                    return
-            elif (seen := clearance_filter.see(header, rest[:-1])) is not None:
-                body = b"" if redaction.hides(header, seen[1]) else seen[1]
-                yield partial_line(clearance_filter.number(seen[0]), body)
-            before = link
+            if clearance_filter is not None:
+                for part in split_line(line):
+                    yield from self._partial(part, selected, clearance_filter, shown_as)
+                continue
+            headers = headers_of(head)
+            taken = [selected.takes(header) for header in headers]  # each is to be seen
+            if not any(taken):
+                before, segment = link, b""
+                continue
+            shown_headers = [header for header, one in zip(headers, taken, strict=True) if one]
+            redacted = [redaction.hides(header, rest[:-1]) for header in shown_headers]
+            previous = b"" if shown and before == shown else before
+            shown_line = redact(line) if any(redacted) else line
+            bits = 0 if all(taken) else sum(one << number for number, one in enumerate(taken))
+            yield whole_line(shown_line, headers[-1], previous, segment, bits), sum(taken)
+            shown, segment, count, before = link, b"", count + 1, link
+            if count == selected.limit:
+                return
+
+    @staticmethod
+    def _partial(
+        line: bytes, selected: _Filter, clearance_filter: ClearanceFilter, shown_as: tuple[Redaction, Scope | None]
+    ) -> Iterator[tuple[bytes, int]]:
+        """Yield the line of an entry in a partial export, if it is selected and may be seen."""
+        redaction, scope = shown_as
+        _, head, _, rest = line.split(b"\t", 3)
+        header = _headers.decode(head)
+        if not selected.takes(header):
+            clearance_filter.see(header, b"", selected=False)
+            return
+        if scope is not None:
+            header = scope.trimmed(header)
+        elif selected.only is not None:
+            header = trimmed(header, selected.only)
+        if (seen := clearance_filter.see(header, rest[:-1])) is not None:
+            body = b"" if redaction.hides(header, seen[1]) else seen[1]
+            yield partial_line(clearance_filter.number(seen[0]), body), 1
 
 
 class _Filter:

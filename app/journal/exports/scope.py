@@ -14,6 +14,7 @@ import msgspec
 
 from dossier_realtime.protocol.authorization import Grant
 from dossier_realtime.recording.entry import Header
+from dossier_realtime.recording.joined import headers_of
 from dossier_realtime.recording.proof.verify import DamagedJournalError
 from dossier_realtime.recording.redaction.visibility import channel_of_path
 
@@ -128,9 +129,6 @@ def _headers_of(lines: Iterable[bytes]) -> Iterator[Header]:
         for line in lines:
             _, head, _ = line.split(b"\t", 2)
             if not head.startswith(b'{"format"'):
-                yield _headers.decode(head)
+                yield from headers_of(head)
     except DamagedJournalError:
         return  # the export itself says so
-
-
-_headers = msgspec.json.Decoder(Header)

@@ -10,16 +10,17 @@ import msgspec
 from ..entry import (
     FORMAT,
     GENESIS,
+    READABLE,
     Anchor,
     Head,
     Header,
     SegmentHeader,
     encode_segment_header,
     has_one_spelling,
-    read_header,
     segment_name,
     stored_digest,
 )
+from ..joined import JoinedHeader, can_be_split, read_any_header, width
 from .checkpoint import Outside, checkpoint_of
 from .keys import Keys, RecentLinks
 
@@ -51,6 +52,7 @@ class Chain:
         self.commit = anchor.commit if anchor else 0
         self.node = anchor.node if anchor else ""
         self.first = self.seq + 1
+        self.format = FORMAT  # of the segment that was begun last
         self.gaps = self.lost = self.redacted = 0
         self.restored: list[int] = []
 
@@ -67,14 +69,14 @@ class Chain:
         if link.hexdigest().encode() != written:
             return self._misplaced(header) or CHANGED
         try:
-            found = read_header(header)
+            found = read_any_header(header)
         except UNREADABLE:
             return self._misplaced(header) or "the header of this entry cannot be read, or has another spelling"
-        if found.seq != self.seq + 1:
+        if found.seq != self.seq + width(header):
             return self._misplaced(header)
-        if found.node:
+        if isinstance(found, Header) and found.node:
             return "this entry names a node, as no journal does: it is of a merged recording"
-        if not has_one_spelling(body):
+        if not has_one_spelling(body) or not can_be_split(header, body):
             return "the frame of this entry is not spelled as the journal spells it"
         what = self._against_known(found.seq, link.hexdigest()) or self._vouched(found)
         if what:
@@ -82,7 +84,9 @@ class Chain:
         self.seq, self.link = found.seq, link.digest()
         self._links.put(self.seq, self.link)
         self.commit = max(self.commit, found.commit)
-        self.redacted += not body and bool(seal)
+        self.redacted += width(header) if seal and not body else 0
+        if isinstance(found, JoinedHeader):
+            return ""
         if found.kind == "gap":
             self._count(found)
         elif found.kind == "restored":
@@ -106,8 +110,10 @@ class Chain:
             return CONTRADICTED
         return ""
 
-    def _vouched(self, header: Header) -> str:
+    def _vouched(self, header: Header | JoinedHeader) -> str:
         """Check an entry that names a key or proves the chain before it; "" or the fault."""
+        if isinstance(header, JoinedHeader):
+            return ""
         if header.kind == "start":
             return self._keys.started(header.detail)
         if header.kind == "key":
@@ -138,7 +144,7 @@ class Chain:
             previous = bytes.fromhex(header.previous)
         except UNREADABLE:
             return "the first line of this segment is not a segment header"
-        if header.format != FORMAT:
+        if header.format not in READABLE:
             return f"this segment is written in format {header.format}; this version reads format {FORMAT}"
         if resume:
             self.seq, self.link, self.commit = header.first - 1, previous, header.commit
@@ -151,11 +157,11 @@ class Chain:
             written_as = segment_name(header.node, header.first)
             return f"this file is not in its place: it was written as {written_as!r:.120}"
         expected, link = encode_segment_header(
-            SegmentHeader(FORMAT, header.node, self.seq + 1, self.link.hex(), self.commit), self.link
+            SegmentHeader(header.format, header.node, self.seq + 1, self.link.hex(), self.commit), self.link
         )
         if line != expected:
             return "this segment does not continue the one before it, or its first line was changed"
-        self.link, self.node, self.first = link, header.node, header.first
+        self.link, self.node, self.first, self.format = link, header.node, header.first, header.format
         return ""
 
     def _misplaced(self, header: bytes) -> str:
@@ -163,6 +169,7 @@ class Chain:
             found = _brief.decode(header).seq
         except UNREADABLE:
             return ""
+        found -= width(header) - 1
         if found == self.seq + 1:
             return ""
         return f"entry {found} stands where {self.seq + 1} belongs: lines were removed, repeated or moved"

@@ -112,7 +112,14 @@ class RedactedView:
         shown_detail = header.detail if detail is None else _details.decode(detail)
         body = b"" if seen.is_blank(place) else seen.bodies.get(place, body)
         shown = _encode(
-            msgspec.structs.replace(header, seq=place + 1, commit=0, cause=seen.causes[place], detail=shown_detail)
+            msgspec.structs.replace(
+                header,
+                seq=place + 1,
+                commit=0,
+                cause=seen.causes[place],
+                after=seen.afters.get(place, 0),
+                detail=shown_detail,
+            )
         )
         return b"\t%b\t%b\t%b\n" % (shown, b"-" if body else b"", body)
 
@@ -136,6 +143,7 @@ class _VisibleEntries:
     def __init__(self, source: Source, clearance: str) -> None:
         self.places = array("Q")
         self.causes = array("I")
+        self.afters: dict[int, int] = {}
         self.details: dict[int, bytes] = {}
         self.bodies: dict[int, bytes] = {}
         self.trouble: ValueError | None = None
@@ -165,6 +173,8 @@ class _VisibleEntries:
         self.places.append(place)
         shown, shown_body = seen
         self.causes.append(clearance_filter.number(shown).cause)
+        if shown.after:
+            self.afters[number] = shown.after
         if body and not shown_body:
             self._blank.append(number)
         elif body != shown_body:

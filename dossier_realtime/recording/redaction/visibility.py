@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import re
 from array import array
-from bisect import bisect_left
+from bisect import bisect_left, bisect_right
 from collections.abc import Callable
 from typing import Final
 from urllib.parse import unquote
@@ -97,7 +97,8 @@ class ClearanceFilter:
             return None
         if not header.channel and body:
             body = self._visible_body(body, header)
-        return msgspec.structs.replace(header, seq=0, commit=0, cause=self._cause(header), detail=detail), body
+        cause, after = self._cause(header), self._after(header)
+        return msgspec.structs.replace(header, seq=0, commit=0, cause=cause, after=after, detail=detail), body
 
     def may_see(self, header: Header) -> bool:
         """Return True for an entry on a channel, or a call, that concerns nothing above the clearance."""
@@ -110,6 +111,10 @@ class ClearanceFilter:
         self._seen_seq = header.seq
         at = bisect_left(self._shown_seqs, header.cause) if header.cause else len(self._shown_seqs)
         return at + 1 if at < len(self._shown_seqs) and self._shown_seqs[at] == header.cause else 0
+
+    def _after(self, header: Header) -> int:
+        """Return the number of the last entry shown that the frame came after; 0 where it names none."""
+        return bisect_right(self._shown_seqs, header.after) if header.after else 0
 
     def number(self, header: Header) -> Header:
         """Return the header of the entry that `see` returned last, under the next number."""

@@ -63,7 +63,10 @@ def transcript(index: Index, session: str) -> list[Frame]:
             before = index.sessions.get(_connection(entry.header), ())
             own |= {number: index.entry(number) for number in before}
     fanouts = dict(_fanouts(index, attachments(index, session), user))
-    return sorted(_kept(index, session, sorted((own | fanouts).items())), key=lambda frame: frame.number)
+    # A frame that waited for its line came behind an entry that it names, and before the next one.
+    waited = {number: entry.header.after + 0.5 for number, entry in own.items() if entry.header.after}
+    frames = _kept(index, session, sorted((own | fanouts).items()))
+    return sorted(frames, key=lambda frame: (waited.get(frame.number, frame.seq), frame.number))
 
 
 def delivery(index: Index, session: str, channel: str, fanouts: set[int], offset: int, epoch: str = "") -> list[int]:
