@@ -69,7 +69,7 @@ async def serve(config: Config, *, beside: argparse.Namespace | None = None, wor
 
     `worker`: as one of several processes, which ends when the pipe at its standard input is closed.
     """
-    logs.configure(config.log.level, config.log.format)
+    logs.configure(config.log.level, config.log.format, worker=config.node.id if worker else "")
     tightened = check_folder(Path(config.storage.data), production=config.server.production)
     if tightened:
         _log.warning("the data folder was open to others and is tightened", folder=config.storage.data, files=tightened)

@@ -22,14 +22,24 @@ _BAR = "  | "
 _FORMATTERS = ("_record", "_from_structlog")  # fields that structlog hands on to its own formatter
 
 
-def configure(level: str, form: Literal["console", "json"], stream: TextIO | None = None) -> None:
-    """Send every log, Tornado's and asyncio's included, to standard error (or `stream`) in one form."""
+def configure(level: str, form: Literal["console", "json"], stream: TextIO | None = None, *, worker: str = "") -> None:
+    """Send every log, Tornado's and asyncio's included, to standard error (or `stream`) in one form.
+
+    `worker`: the name of this process among several that write to one stream; each line has it.
+    """
     stream = stream or sys.stderr
+
+    def named(_: Any, __: str, event: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
+        if worker:
+            event["worker"] = worker
+        return event
+
     shared: list[Any] = [
         structlog.stdlib.add_log_level,
         structlog.stdlib.add_logger_name,
         structlog.processors.TimeStamper(fmt="iso", utc=True),
         structlog.processors.format_exc_info,
+        named,
         safe,
     ]
     renderer: Any = (

@@ -183,6 +183,12 @@ class Raw:
         """Send FIN without a close frame: nothing more will be sent."""
         self._writer.write_eof()
 
+    @property
+    def local_port(self) -> int:
+        """The port of this end."""
+        port: int = self._writer.get_extra_info("sockname")[1]
+        return port
+
     def reset(self) -> None:
         """Reset the connection; bytes that were not sent are lost."""
         sock = self._writer.get_extra_info("socket")

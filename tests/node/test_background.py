@@ -38,12 +38,11 @@ LOOKED_AFTER = {
     "app/engine/redis/log/lane.py": "logs what fails and goes on; one decision, which its commit awaits",
     "app/engine/redis/log/pulse.py": "logs what fails and beats on",
     "app/engine/redis/log/trimming.py": "one step of trimming; the next upkeep begins another",
+    "app/engine/redis/together.py": "work of a key, awaited by all who ask for it; a miss is read again",
     "app/engine/redis/live/homes.py": "logs what fails and goes on with the next second; a dead run is taken again",
     "app/engine/redis/live/bulletin.py": "logs what fails and reads on",
     "app/engine/redis/live/quotas.py": "one removal; the next upkeep begins another",
-    "app/engine/redis/live/rates.py": "one part of a budget, awaited by all who wait for it",
     "app/engine/redis/live/present/due.py": "logs what fails, and does again what the store refused",
-    "app/engine/redis/live/present/views.py": "a channel that its entrants await; a miss is read again",
     "app/web/transport/http_server.py": "one request, awaited by its connection",
 }
 _STARTING = frozenset({"create_task", "ensure_future"})

@@ -26,7 +26,7 @@ class Worker:
     """One worker process at a time, started again when it ends unasked."""
 
     def __init__(self, number: int, command: Sequence[str], environment: Mapping[str, str], drain: float) -> None:
-        self.number = number
+        self.name = environment.get("DOSSIER_NODE__ID", str(number))
         self.ready = asyncio.Event()
         self.refused = False
         """True where the first start was refused: its sentence is in the log, and no other start would be better."""
@@ -50,7 +50,7 @@ class Worker:
                 self.refused = True
                 return
             pause = _MIN_PAUSE_SECONDS if loop.time() - began > _STEADY_SECONDS else min(2 * pause, _MAX_PAUSE_SECONDS)
-            _log.error("a worker ended and is started again", worker=self.number, status=status, seconds=pause)
+            _log.error("a worker ended and is started again", worker=self.name, status=status, seconds=pause)
             with contextlib.suppress(TimeoutError):
                 async with asyncio.timeout(pause):
                     await self._stopping.wait()
@@ -65,7 +65,7 @@ class Worker:
             async with asyncio.timeout(self._patience):
                 await self._process.wait()
         except TimeoutError:
-            _log.error("a worker did not end and is killed", worker=self.number)
+            _log.error("a worker did not end and is killed", worker=self.name)
             self.signal(signal.SIGKILL)
             await self._process.wait()
 
