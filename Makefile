@@ -46,7 +46,7 @@ docs: docs-site  ## the documentation as a site in build/site, at http://127.0.0
 	$(DOCS_VENV)/bin/python -m http.server --bind 127.0.0.1 --directory build/site 8100
 
 .PHONY: docs-site
-docs-site: $(DOCS)  ## the same without serving it; offline, every warning is an error
+docs-site: $(DOCS) $(TYPESCRIPT)  ## the same without serving it; offline, every warning is an error
 	NO_MKDOCS_2_WARNING=1 $(DOCS_VENV)/bin/mkdocs build --strict
 
 .PHONY: test

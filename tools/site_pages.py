@@ -7,6 +7,7 @@ pages of the root stand beside those of docs/: a link from one to the other is r
 from __future__ import annotations
 
 import re
+import subprocess
 from pathlib import Path, PurePosixPath
 from posixpath import normpath, relpath
 from typing import TYPE_CHECKING
@@ -23,6 +24,9 @@ DOCS = "docs"
 PAGES = ("CHANGELOG.md", "CONTRIBUTING.md", "SECURITY.md", "benchmarks/README.md")
 FILES = ("LICENSE", "notebooks/*.ipynb")
 DECISIONS = "decisions/index.md"
+TYPESCRIPT = "typescript-reference.md"
+_MARK = "<!-- the reference of the package -->"
+_REFERENCE = ROOT / "sdk" / "typescript" / "scripts" / "reference.mjs"
 _LINK = re.compile(r"(\]\()([^)#:\s]+)(#[^)\s]*)?(\))")
 _FENCE = re.compile(r"(^```.*?^```)", re.MULTILINE | re.DOTALL)
 
@@ -39,10 +43,20 @@ def on_files(files: Files, config: MkDocsConfig) -> Files:
 
 
 def on_page_markdown(markdown: str, page: Page, config: MkDocsConfig, files: Files) -> str:
-    """Rewrite the links of a page; code blocks are left as they are."""
+    """Rewrite the links of a page, and fill in what is made from code; code blocks are left as they are."""
     place = page.file.src_uri
+    if place == TYPESCRIPT:
+        markdown = markdown.replace(_MARK, typescript_reference())
     parts = _FENCE.split(markdown)
     return "".join(part if part.startswith("```") else rewritten(part, place) for part in parts)
+
+
+def typescript_reference() -> str:
+    """Return the reference of the TypeScript package. Raises RuntimeError with what its comments lack."""
+    made = subprocess.run(["node", _REFERENCE], capture_output=True, text=True, check=False)  # noqa: S603, S607  a program of this repository
+    if made.returncode:
+        raise RuntimeError(f"the TypeScript package has no whole reference:\n{made.stderr}")
+    return made.stdout
 
 
 def rewritten(text: str, place: str) -> str:

@@ -10,5 +10,6 @@ export type { Clock } from "./client/clock.js";
 export { Backoff, mayComeBack } from "./client/backoff.js";
 export { BriefGeneration } from "./client/briefs.js";
 export { type ChannelStream, DossierRealtimeClient } from "./client/client.js";
+export type { Stream } from "./client/stream.js";
 export { entryId } from "./client/inbox.js";
 export { UnknownMessage } from "./client/reading.js";

@@ -12,6 +12,7 @@ export class Backoff {
     return Math.min(this.cap, this.base * 2 ** Math.min(this.attempts++, 32)) * jitter;
   }
 
+  /** Begin with short delays again. */
   reset(): void {
     this.attempts = 0;
   }

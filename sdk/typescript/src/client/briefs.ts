@@ -43,6 +43,7 @@ export class BriefGeneration implements AsyncIterable<BriefMessage> {
     throw new BriefFailedError(this.end.payload.error, this.end.payload.fallback_available);
   }
 
+  /** Cancel the brief; its end: `complete` or `failed` where it had ended before. */
   cancel(): Promise<BriefEnd> {
     return this.client.cancelBrief(this.requestId);
   }

@@ -125,6 +125,7 @@ export class DossierRealtimeClient implements RealtimeConnection {
     return this.connection.error;
   }
 
+  /** The id of the session at the service, kept over a reconnect. Undefined before the first `auth_success`. */
   get sessionId(): string | undefined {
     return this.connection.granted?.session_id;
   }

@@ -1,7 +1,10 @@
 /** Time, timers and chance, as arguments: a test sets them. Times are milliseconds on a steady clock. */
 export interface Clock {
+  /** Milliseconds on the steady clock. */
   now(): number;
+  /** Call `run` once, after so many milliseconds; what is returned ends it. */
   setTimeout(run: () => void, milliseconds: number): unknown;
+  /** End a timer. */
   clearTimeout(timer: unknown): void;
   /** A random number, 0 ≤ n < 1. */
   random(): number;

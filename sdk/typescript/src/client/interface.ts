@@ -24,10 +24,12 @@ export interface PresenceState {
   readonly locks: readonly HeldLock[];
 }
 
-/** The contract's names of what callbacks receive. */
+/** What `onMessage` receives, under the contract's name. */
 export type Message = ServerMessage;
+/** The users on a channel, under the contract's name. */
 export type Presence = PresenceState;
 
+/** What a subscription calls; a handler may be async, and one that throws ends nothing. */
 export interface SubscribeHandlers {
   /** Called with each message of the channel, once, in order. */
   onMessage?: (message: ServerMessage) => void;
@@ -57,6 +59,7 @@ export interface DocumentHooks {
   onLost(): void;
 }
 
+/** Where a subscription begins, and what it asks for. */
 export interface SubscribeOptions {
   /** Begin with the events after this place: a position that was kept, or an offset of the present epoch. */
   after?: HistoryPosition | number;
@@ -73,6 +76,7 @@ export interface SubscribeOptions {
 /** `waiting` for the server's word, `recovering` what was missed, `live`, or `ended`. */
 export type SubscriptionStatus = "waiting" | "recovering" | "live" | "ended";
 
+/** A subscription to a channel, over all reconnects. */
 export interface Subscription {
   readonly channel: string;
   /** The place of the last event that was handed out, to be passed as `after`. Undefined without history. */
@@ -108,9 +112,13 @@ export type Answer =
 
 /** What the other entries of this package need of a client. */
 export interface RealtimeConnection {
+  /** The state of the connection. */
   readonly state: ConnectionState;
+  /** The user whom the token names; undefined before the first `auth_success`. */
   readonly userId: string | undefined;
+  /** Subscribe to a channel, over all reconnects, until `unsubscribe`. */
   subscribe(channel: string, handlers: SubscribeHandlers, options?: SubscribeOptions): Subscription;
+  /** The users on a channel. Throws NotSubscribed. */
   presence(channel: string): PresenceState;
   /**
    * Send one command, and settle with its answer. It is sent again, unchanged, after every reconnect until it is

@@ -17,8 +17,10 @@ export interface WebSocketLike {
   close(code?: number, reason?: string): void;
 }
 
+/** A WebSocket as a client makes it: the global one, or that of the package `ws`. */
 export type WebSocketConstructor = new (url: string) => WebSocketLike;
 
+/** The options of a client, beside the contract's form with a token alone. */
 export interface ClientOptions {
   token: TokenSource;
   /** The address of the service, which ends in `/v1`. By default that of the contract. */

@@ -21,6 +21,7 @@ export class Stream<T> implements AsyncIterableIterator<T> {
     private readonly place: () => HistoryPosition | undefined = () => undefined,
   ) {}
 
+  /** @internal */
   push(item: T): void {
     if (this.done) return;
     const reader = this.readers.shift();
@@ -32,6 +33,7 @@ export class Stream<T> implements AsyncIterableIterator<T> {
   }
 
   /** No more items; the reader gets those that wait, then the error. */
+  /** @internal */
   end(error?: Error): void {
     if (this.done) return;
     this.done = true;
@@ -45,6 +47,7 @@ export class Stream<T> implements AsyncIterableIterator<T> {
     return !this.done;
   }
 
+  /** The next item. Rejects with Overflowed, PositionLost and what else ends the stream. */
   next(): Promise<IteratorResult<T>> {
     if (this.items.length) return Promise.resolve({ done: false, value: this.items.shift()! });
     return new Promise((resolve, reject) => {
@@ -53,6 +56,7 @@ export class Stream<T> implements AsyncIterableIterator<T> {
     });
   }
 
+  /** End the stream, as `break` does in a loop. */
   return(): Promise<IteratorResult<T>> {
     this.items.length = 0;
     this.end();

@@ -14,6 +14,7 @@ import { insert, normal, remove, retain } from "../documents/ot/operations.js";
 import { LaggingView, replaced, TypingRuns } from "../documents/view.js";
 import { cursorLayers, cursorsMoved } from "./cursors.js";
 
+/** The options of `sharedDocument`. */
 export interface CodeMirrorOptions {
   /** Called with an edit that the document does not take; the editor then shows the document's text again. */
   readonly onError?: (error: Error) => void;

@@ -115,6 +115,7 @@ export class SharedDocument {
     return this.current.text;
   }
 
+  /** The length of `text`, in UTF-16 code units. */
   get length(): number {
     return this.current.text.length;
   }
@@ -139,6 +140,7 @@ export class SharedDocument {
     return this.replica.isSynced;
   }
 
+  /** What the user is to know about the text: the gravest that applies. */
   get status(): DocumentStatus {
     return this.isClosed ? "stale" : this.replica.status;
   }
@@ -158,10 +160,12 @@ export class SharedDocument {
     return this.replica.caret.place;
   }
 
+  /** True where `undo` has an edit to take back. */
   get canUndo(): boolean {
     return this.replica.canUndo;
   }
 
+  /** True where `redo` has an edit to make again. */
   get canRedo(): boolean {
     return this.replica.canRedo;
   }

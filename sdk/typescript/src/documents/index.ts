@@ -8,7 +8,7 @@ export { openDocument } from "./open.js";
 export type { Attributes } from "./ot/attributes.js";
 export type { Cursor } from "./ot/cursor.js";
 export type { FormatRun } from "./ot/document.js";
-export type { Component, Operation } from "./ot/operations.js";
+export type { Component, Delete, Format, Insert, Operation, Retain, Span } from "./ot/operations.js";
 export type { RemoteCursor } from "./remote_cursors.js";
 export { type DocumentComment, DocumentComments } from "./together/comments.js";
 export { FieldLock, hold } from "./together/field_lock.js";

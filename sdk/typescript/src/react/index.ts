@@ -54,6 +54,7 @@ export function useConnectionState(): ConnectionState {
   );
 }
 
+/** The options of `useChannel`. */
 export interface ChannelOptions {
   /** Called with a gap in the events, with a refusal, and with what ended the subscription. */
   readonly onError?: (error: Error) => void;

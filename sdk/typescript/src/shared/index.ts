@@ -4,6 +4,7 @@ import { leaderLink } from "./leader.js";
 import type { HubMessage } from "./messages.js";
 import { TabSockets } from "./socket.js";
 
+/** How tabs share a connection. */
 export interface SharedOptions {
   /**
    * The address of `shared-worker.js` of this package, as the page's own origin serves it. Without it, or where the

@@ -5,11 +5,10 @@ import { before, insert, nothing, type Operation, remove } from "../documents/ot
 import { transform } from "../documents/ot/transform.js";
 import { CommentStates } from "../documents/together/comment_states.js";
 import type { DocumentCommentPayload, DocumentPairAnswer } from "../protocol.js";
-
-type Loose = Record<string, any>;
+import type { JsonObject } from "./socket.js";
 
 /** What the server tells of a document: to all who have it open, but for the author of an edit. */
-type Tell = (message: Loose, author?: object) => void;
+type Tell = (message: JsonObject, author?: object) => void;
 
 interface Committed {
   readonly operation: Operation;
@@ -30,7 +29,7 @@ export class Refused extends Error {
 
 /** One document of a FakeServer. */
 export class FakeDocument {
-  content: TextDocument = documentOf("");
+  private content: TextDocument = documentOf("");
   /** What `GET …/pair` answers with; `clauses` is the test's to fill. */
   pair: DocumentPairAnswer | undefined;
   private readonly log: Committed[] = [];
@@ -39,16 +38,19 @@ export class FakeDocument {
   private readonly listed = new Map<string, DocumentCommentPayload>();
   private count = 0;
 
+  /** Use `server.document(id)`. */
   constructor(
     readonly id: string,
     readonly epoch: string,
     private readonly tell: Tell,
   ) {}
 
+  /** The text as the server has it. */
   get text(): string {
     return this.content.text;
   }
 
+  /** The version of the text. */
   get version(): number {
     return this.log.length;
   }
@@ -61,8 +63,8 @@ export class FakeDocument {
     this.commit(ofSteps(steps, this.text.length), userId, `${userId}-${this.version}`, undefined);
   }
 
-  /** Answer a subscribe: the whole text, or what came after a version. */
-  subscribed(since: { version?: number; epoch?: string } | undefined): [Loose, Loose[]] {
+  /** @internal Answer a subscribe: the whole text, or what came after a version. */
+  subscribed(since: { version?: number; epoch?: string } | undefined): [JsonObject, JsonObject[]] {
     const at = since?.version;
     if (at !== undefined && (since?.epoch ?? this.epoch) === this.epoch && at <= this.version) {
       return [{ recovered: true }, this.log.slice(at).map((_, index) => this.operation(at + index + 1))];
@@ -72,7 +74,7 @@ export class FakeDocument {
     return [{ document, ...(since ? { recovered: false } : {}) }, []];
   }
 
-  /** Commit an edit of a connection; the version that it made. */
+  /** @internal Commit an edit of a connection; the version that it made. */
   edit(payload: EditPayload, userId: string, author: object): number {
     const known = this.edits.get(`${userId} ${payload.op_id}`);
     if (known !== undefined) return known;
@@ -90,8 +92,8 @@ export class FakeDocument {
     return this.version;
   }
 
-  /** Answer a call below `/v1/documents/{id}/`. */
-  call(method: string, path: string, userId: string, body: Loose): Loose {
+  /** @internal Answer a call below `/v1/documents/{id}/`. */
+  call(method: string, path: string, userId: string, body: JsonObject): JsonObject {
     const [what, id, act] = path.split("/");
     if (what === "comments") return method === "GET" ? this.list() : this.comment(method, id, act, userId, body);
     if (what === "pair") return this.paired(method, id, body);
@@ -105,7 +107,7 @@ export class FakeDocument {
     this.tell(this.operation(this.version), author);
   }
 
-  private operation(version: number): Loose {
+  private operation(version: number): JsonObject {
     const { operation, userId, opId } = this.log[version - 1]!;
     const flats = written(operation);
     const said = flats.length > 1 ? { operation_type: "batch", operations: flats } : flats[0];
@@ -115,7 +117,7 @@ export class FakeDocument {
 
   // --- comments
 
-  private list(): Loose {
+  private list(): JsonObject {
     return { document: this.id, version: this.version, comments: [...this.listed.keys()].map((id) => this.placed(id)) };
   }
 
@@ -125,7 +127,7 @@ export class FakeDocument {
     return found;
   }
 
-  private comment(method: string, id: string | undefined, act: string | undefined, userId: string, body: Loose): Loose {
+  private comment(method: string, id: string | undefined, act: string | undefined, userId: string, body: JsonObject): JsonObject {
     const by = { user_id: userId, user_name: userId, timestamp: Math.floor(Date.now() / 1000) };
     if (id === undefined || id === "") {
       const { start, end, text, replacement } = body;
@@ -149,7 +151,7 @@ export class FakeDocument {
     return this.told({ ...this.placed(id), revision, status, ...accepted });
   }
 
-  private told(row: DocumentCommentPayload): Loose {
+  private told(row: DocumentCommentPayload): JsonObject {
     this.comments.tell(row);
     if (row.status === "removed") this.listed.delete(row.id);
     else this.listed.set(row.id, row);
@@ -159,7 +161,7 @@ export class FakeDocument {
 
   // --- the counterpart
 
-  private paired(method: string, act: string | undefined, body: Loose): Loose {
+  private paired(method: string, act: string | undefined, body: JsonObject): JsonObject {
     const { id: document, version } = this;
     if (method === "PUT") {
       const side = { document: body.counterpart, language: body.counterpart_language, version: 0 };
@@ -187,7 +189,7 @@ export class FakeDocument {
 export async function answered(document: FakeDocument, path: string, init: RequestInit | undefined): Promise<Response> {
   const user = new Headers(init?.headers).get("Authorization")?.replace("Bearer ", "") ?? "";
   try {
-    const body = init?.body ? (JSON.parse(String(init.body)) as Loose) : {};
+    const body = init?.body ? (JSON.parse(String(init.body)) as JsonObject) : {};
     return Response.json(document.call(init?.method ?? "GET", path, user, body));
   } catch (wrong) {
     if (!(wrong instanceof Refused)) throw wrong;

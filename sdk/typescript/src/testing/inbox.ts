@@ -1,15 +1,14 @@
 import { entryId } from "../client/inbox.js";
 import type { ServerMessage } from "../protocol.js";
-
-type Loose = Record<string, unknown>;
+import type { JsonObject } from "./socket.js";
 
 /** What waits for the users of a FakeServer, and the tasks that it knows; over HTTP as the service answers it. */
 export class FakeInbox {
   /** The rows of `GET /v1/tasks`. */
-  tasks: Loose[] = [];
+  tasks: JsonObject[] = [];
   private readonly read = new Set<string>();
 
-  constructor(private readonly eventsOf: (channel: string) => readonly Loose[]) {}
+  constructor(private readonly eventsOf: (channel: string) => readonly JsonObject[]) {}
 
   /** The number of unread entries of a user. */
   unread(user: string): number {
@@ -44,7 +43,7 @@ export class FakeInbox {
     return Promise.resolve(Response.json({ entries, unread: waiting.length }));
   };
 
-  private waiting(user: string): readonly Loose[] {
+  private waiting(user: string): readonly JsonObject[] {
     const known = new Set<string>();
     return this.eventsOf(`user:${user}`).filter((event) => {
       const id = entryId(event as unknown as ServerMessage);

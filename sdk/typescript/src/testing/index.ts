@@ -3,4 +3,4 @@ export { FakeClock, settled } from "./clock.js";
 export { FakeDocument } from "./documents.js";
 export { FakeInbox } from "./inbox.js";
 export { FakeServer, type Received } from "./server.js";
-export { type FakeEnd, FakeSocket } from "./socket.js";
+export { type FakeEnd, FakeSocket, type JsonObject } from "./socket.js";

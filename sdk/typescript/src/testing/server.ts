@@ -3,16 +3,15 @@ import type { WebSocketConstructor } from "../client/options.js";
 import { answered, FakeDocument, Refused } from "./documents.js";
 import { FakeInbox } from "./inbox.js";
 import { type FakeEnd, FakeSocket } from "./socket.js";
+import type { JsonObject } from "./socket.js";
 
 /** A message of the client, as it came. */
 export type Received = { type: string; ref?: string; channel?: string; params?: any; payload?: any; [more: string]: any };
 
-type Loose = Record<string, unknown>;
-
 interface FakeChannel {
   readonly epoch: string;
-  readonly events: Loose[];
-  users: Loose[];
+  readonly events: JsonObject[];
+  users: JsonObject[];
 }
 
 interface Peer {
@@ -53,7 +52,7 @@ export class FakeServer implements FakeEnd {
   private readonly peers = new Map<FakeSocket, Peer>();
   private readonly channels = new Map<string, FakeChannel>();
   private readonly documents = new Map<string, FakeDocument>();
-  private readonly acks = new Map<string, { body: string; ack: Loose }>();
+  private readonly acks = new Map<string, { body: string; ack: JsonObject }>();
   private readonly waiting = new Set<{ test: () => boolean; done: () => void }>();
   private epochs = 0;
 
@@ -98,7 +97,7 @@ export class FakeServer implements FakeEnd {
   }
 
   /** Publish an event on a channel, as another user would; its place in the history. */
-  publish(channel: string, event: Loose): number {
+  publish(channel: string, event: JsonObject): number {
     const kept = this.channel(channel);
     const offset = ((kept.events.at(-1)?.offset as number | undefined) ?? 0) + 1;
     const whole = { offset, ...event, channel };
@@ -115,12 +114,13 @@ export class FakeServer implements FakeEnd {
   }
 
   /** Let a user come to a channel, or leave it. */
-  join(channel: string, user: Loose & { user_id: string; name: string }): void {
+  join(channel: string, user: JsonObject & { user_id: string; name: string }): void {
     const kept = this.channel(channel);
     kept.users.push({ role: "", status: "online", activity: "viewing", avatar: null, ...user });
     this.tellPresence(channel, { type: "presence_join", channel, payload: kept.users.at(-1)! });
   }
 
+  /** Let a user leave a channel. */
   leave(channel: string, user_id: string): void {
     const kept = this.channel(channel);
     kept.users = kept.users.filter((user) => user.user_id !== user_id);
@@ -236,8 +236,8 @@ export class FakeServer implements FakeEnd {
     const kept = this.channel(channel);
     const offset = (kept.events.at(-1)?.offset as number | undefined) ?? 0;
     const oldest = kept.events.length > this.historyLimit ? offset - this.historyLimit : 0;
-    const answer: Loose = { type: "subscribed", channel, ref };
-    let missed: Loose[] = [];
+    const answer: JsonObject = { type: "subscribed", channel, ref };
+    let missed: JsonObject[] = [];
     if (channel.startsWith("document:")) {
       const [text, later] = this.document(channel.slice("document:".length)).subscribed(params.since);
       Object.assign(answer, text);
@@ -270,11 +270,11 @@ export class FakeServer implements FakeEnd {
       }
       return socket.deliver({ ...before.ack, ref });
     }
-    const ack: Loose = { type: "ack", ref, channel };
+    const ack: JsonObject = { type: "ack", ref, channel };
     if (channel !== undefined && !COMMANDS.includes(type)) {
       const actor = { updated_by: { user_id: peer.user, name: peer.user }, timestamp: seconds() };
-      const payload = type === "dossier_update" ? { ...(message.payload as Loose), ...actor } : message.payload;
-      ack.offset = this.publish(channel, { ...body, payload } as Loose);
+      const payload = type === "dossier_update" ? { ...(message.payload as JsonObject), ...actor } : message.payload;
+      ack.offset = this.publish(channel, { ...body, payload } as JsonObject);
       ack.epoch = this.channel(channel).epoch;
     }
     if (type === "brief_request") ack.request_id = `brief-${this.received.length}`;
@@ -303,14 +303,14 @@ export class FakeServer implements FakeEnd {
     return kept;
   }
 
-  private tellPresence(channel: string, message: Loose): void {
+  private tellPresence(channel: string, message: JsonObject): void {
     for (const [socket, peer] of this.peers) if (peer.channels.get(channel)?.presence) socket.deliver(message);
   }
 }
 
 const COMMANDS = ["alert_ack", "brief_request", "brief_cancel", "notification_ack", "notification_snooze"];
 
-function refusal(error_code: string, message: string, ref?: string, channel?: string): Loose {
+function refusal(error_code: string, message: string, ref?: string, channel?: string): JsonObject {
   return { type: "error", error_code, message, timestamp: seconds(), ref, channel };
 }
 

@@ -1,9 +1,15 @@
 import type { WebSocketLike } from "../client/options.js";
 
+/** A message as JSON. */
+export type JsonObject = Record<string, any>;
+
 /** The other end of a FakeSocket. */
 export interface FakeEnd {
+  /** A socket was made: `accept` it, or `hangUp`. */
   opened(socket: FakeSocket): void;
+  /** The client sent a frame. */
   frame(socket: FakeSocket, frame: string): void;
+  /** The client closed its socket. */
   closed(socket: FakeSocket, code: number): void;
 }
 
@@ -26,6 +32,7 @@ export class FakeSocket implements WebSocketLike {
 
   // --- the client's half
 
+  /** Send a frame to the server. */
   send(frame: string): void {
     if (!this.isOpen) throw new Error("The socket is not open");
     this.later(() => {
@@ -33,6 +40,7 @@ export class FakeSocket implements WebSocketLike {
     });
   }
 
+  /** Close from the client's side. */
   close(code = 1000): void {
     if (this.ended) return;
     this.isOpen = false;

@@ -7,6 +7,7 @@ import { LaggingView, replaced, TypingRuns } from "../documents/view.js";
 import { inShown, inText, shownLines } from "./lines.js";
 import { CursorOverlay } from "./overlay.js";
 
+/** The options of `bindTextarea`. */
 export interface TextareaOptions {
   /** Draw the cursors of the others over the text; true by default. The parent is best `position: relative`. */
   readonly showCursors?: boolean;

@@ -41,6 +41,7 @@ export interface Format {
 
 /** The components that cover units of the text before the operation. */
 export type Span = Retain | Delete | Format;
+/** The parts of an operation. */
 export type Component = Span | Insert;
 /** The components that change something. */
 export type Changing = Insert | Delete | Format;
