@@ -71,6 +71,8 @@ class Actions:
             return say("act.unreached"), "bad"
         if not answer.ok:
             return say("act.refused", status=answer.status, why=answer.why), "bad"
+        if asked.act in OPTIONAL_REASON:
+            self._state.doubt_lists()
         return say("act.done", what=say(f"act.{asked.act}")), "good"
 
     def _call(self, asked: ActionRequest) -> tuple[str, str, Any] | None:

@@ -56,7 +56,8 @@ class Details:
                 return in_parts(blocks(msgspec.convert(answer.body, form), self._viewer), _ROWS)
             except msgspec.ValidationError:
                 return [self._sentence("detail.unreadable")]
-        return [self._sentence("detail.absent" if answer.status in (403, 404) else "detail.unread")]
+        absent = "detail.absent_brief" if asked.kind == "brief" else "detail.absent"
+        return [self._sentence(absent if answer.status in (403, 404) else "detail.unread")]
 
     def _sentence(self, key: str) -> Block:
         return {"id": "detail-none", "kind": "banner", "tone": "warn", "text": self._viewer.say(key)}

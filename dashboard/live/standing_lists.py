@@ -13,6 +13,7 @@ from dashboard.state.store import DashboardState
 
 _log = logging.getLogger("dashboard")
 READ_SECONDS: Final = 60.0  # between two readings while the connection stands
+DOUBTED_SECONDS: Final = 5.0  # the same, after something was done
 _MAX_PAGES: Final = 5  # of a thousand rows: open ones come first
 _ABSENT: Final = (404, 405)  # the answers of a service that has no such list
 
@@ -33,11 +34,13 @@ class StandingLists:
         link = self._state.link
         if self._read_at is None:
             return link.live and link.heard_at >= link.since
-        return not 0 <= self._clock() - self._read_at < READ_SECONDS
+        pause = DOUBTED_SECONDS if self._state.lists_doubted else READ_SECONDS
+        return not 0 <= self._clock() - self._read_at < pause
 
     async def read(self, token: str) -> None:
         """Read every list, and fold each into the state."""
         self._read_at = self._clock()
+        self._state.lists_doubted = False
         for name in LISTS:
             since = self._state.revision
             rows, whole, status = await self._rows(name, token)

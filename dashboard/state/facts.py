@@ -57,6 +57,7 @@ class AlertView:
     at: int
     facts: AlertRow
     acknowledged_by: str | None = None
+    snoozed_until: int | None = None
     fact: Fact = field(default_factory=Fact)
     """The channels that it was derived from: it is shown to viewers who may read them."""
 

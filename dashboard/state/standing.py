@@ -97,7 +97,7 @@ def _alert(row: CommitmentAnswer, known: AlertView | None, at: float) -> AlertVi
     users = () if row.registered else tuple(channels.user(user) for level in row.levels for user in level.raised_to)
     fact = Fact((*users, *_dossier("mou", row.mou_id)), Clearance.strict(row.classification))
     by = row.by if row.state == "acknowledged" else None
-    return AlertView(row.commitment_id, row.alert_level, since, round(at), facts, by, fact)
+    return AlertView(row.commitment_id, row.alert_level, since, round(at), facts, by, row.snoozed_until, fact)
 
 
 def _briefs(state: Filled, read: ReadList, at: float) -> None:

@@ -66,8 +66,8 @@ PRESENCE_NAMESPACES = ("dossier", "document", "workspace", "relationship")
 class DashboardState:
     """The fold.
 
-    It changes by `heard`, `stands`, `unread`, `inbox_read`, `present`, `forgotten`, `listed`, `unlisted`, `audited`,
-    `linked` only.
+    It changes by `heard`, `stands`, `unread`, `inbox_read`, `doubt_lists`, `present`, `forgotten`, `listed`,
+    `unlisted`, `audited`, `linked` only.
     """
 
     def __init__(self) -> None:
@@ -88,6 +88,7 @@ class DashboardState:
         self.people = 0  # users with an open session
         self.lists_unread = False  # True: the lists had more pages than were read
         self.lists_longer = False  # True: the service's lists have more rows than are kept
+        self.lists_doubted = False  # True: something was done since, of which only the lists tell all
         self.read_at: dict[str, float] = {}  # when the lists of what stands were last read, by their names
         self.followed: frozenset[str] | None = None  # channels whose messages are received; None: all
         self.channels: dict[str, dict[str, Any]] = {}
@@ -132,6 +133,7 @@ class DashboardState:
                 if alert is not None:
                     self._told("alert", state.commitment_id)
                     alert.acknowledged_by = state.acknowledged_by if state.state == "acknowledged" else None
+                    self.doubt_lists()  # it may be completed
             case _:
                 pass
         self._tell(channel, event, at)
@@ -147,6 +149,10 @@ class DashboardState:
         if self.inboxes.get(user_id) != inbox:
             self.revision += 1
         self.inboxes.put(user_id, inbox)
+
+    def doubt_lists(self) -> None:
+        """Let the lists of what stands be read again soon: not every step is told by a message."""
+        self.lists_doubted = True
 
     def unread(self, name: str) -> None:
         """Record that a list of what stands cannot be read: earlier facts may be missing again."""
@@ -308,6 +314,7 @@ class DashboardState:
         alert.fact = (known.fact if known else Fact()).joined(fact_of(row))
         if row.state is not UNSET:
             alert.acknowledged_by = str(row.acknowledged_by) if row.state == "acknowledged" else None
+            self.doubt_lists()  # it may be completed
         self.alerts.put(row.key, alert)
 
     def _brief(self, row: BriefRow, at: int) -> None:

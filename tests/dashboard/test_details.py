@@ -10,14 +10,17 @@ import msgspec
 import pytest
 from playwright.sync_api import Browser, Locator, Page, expect
 
+from dashboard.screen.details.alert import alert_details
 from dashboard.screen.details.brief import brief_details
 from dashboard.screen.details.relationship import ShownReasons, relationship_details
+from dossier_realtime.protocol.http.commitments import CommitmentAnswer
 from dossier_realtime.protocol.http.forms import BriefAnswer
 from tests.dashboard.browser_pages import logged_in, show
 from tests.dashboard.dashboard_process import Dashboard
 from tests.dashboard.samples import NOW, viewer
 from tests.dashboard.test_accessibility import Inspection
 from tests.dashboard.test_standing import brief
+from tests.dashboard.test_standing import commitment as commitment_row
 from tests.harness import tokens
 from tests.harness.eventually import eventually
 from tests.harness.service import Service
@@ -247,6 +250,18 @@ def test_the_confidence_of_a_brief_is_explained(language: Any) -> None:
     assert "detail-why" not in {
         block["id"] for block in brief_details(msgspec.convert(brief("b2"), BriefAnswer), viewer())
     }
+
+
+def test_only_what_can_climb_is_snoozed() -> None:
+    def offered(**more: Any) -> list[str]:
+        row = commitment_row("c1", **more)
+        blocks = {block["id"]: block for block in alert_details(msgspec.convert(row, CommitmentAnswer), viewer())}
+        return [act["act"] for act in blocks["detail-actions"]["acts"]]
+
+    assert offered(level=2) == ["acknowledge", "snooze", "delegate", "complete"]
+    assert offered(level=3) == ["acknowledge", "delegate", "complete"]
+    assert offered(level=2, state="acknowledged") == ["delegate", "complete"]
+    assert offered(level=3, state="completed") == []
 
 
 def test_a_brief_says_at_which_stage_it_is_or_ended() -> None:

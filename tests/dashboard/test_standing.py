@@ -8,6 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from dashboard.live.service_api import ServiceApi
+from dashboard.live.standing_lists import DOUBTED_SECONDS, StandingLists
 from dashboard.screen.panes import PANES
 from dashboard.screen.viewer import Viewer
 from dashboard.state.standing import LISTS, ReadList
@@ -157,6 +159,30 @@ def test_what_ended_during_a_gap_is_gone_afterwards() -> None:
     assert state.limits.get("omar *") is None
     state.stands(ReadList("commitments", [], whole=False, since=state.revision), NOW)
     assert [*state.alerts] == ["c2"], "a list that is not read to its end says nothing of what is not in it"
+
+
+def test_a_step_that_no_message_tells_whole_lets_the_lists_be_read_again_soon() -> None:
+    state, now = started(), [float(NOW)]
+    lists = StandingLists(ServiceApi("http://127.0.0.1:9"), state, lambda: now[0])
+    lists._read_at = now[0]
+    read(state)
+    told = alert("c1", 3) | {"state": "acknowledged", "acknowledged_by": "omar"}
+    now[0] += DOUBTED_SECONDS + 1
+    assert not lists.is_due()
+    state.heard("ops:alerts", ops("alerts", {}, told), now[0])  # completed, or only acknowledged: the list says it
+    assert lists.is_due()
+    now[0] = NOW + DOUBTED_SECONDS - 1
+    assert not lists.is_due(), "however much is done, the service is asked with pauses"
+
+
+def test_a_card_says_that_it_is_snoozed_while_that_changes_something() -> None:
+    state = started()
+    later: dict[str, Any] = {"next_level_at": NOW + 900, "snoozed_until": NOW + 900}
+    read(state, commitments=[commitment("c1", 2, **later), commitment("c2", 3, snoozed_until=NOW + 900)])
+    board = shown(state, "alerts")["board"]["columns"]
+    lines = {card["key"]: card["lines"] for column in board for card in column["cards"]}
+    assert ("snoozed" in lines["c1"], "snoozed" in lines["c2"]) == (True, False)
+    assert "مؤجَّل" in str(shown(state, "alerts", Viewer("ar", "operator", SECRET.identity))["board"]["columns"])
 
 
 def test_rows_of_another_version_are_left_out() -> None:

@@ -8,6 +8,10 @@ TRANSLATIONS: dict[str, tuple[str, str]] = {
         "The service does not tell this to you, or it is no longer there.",
         "لا تتيح لك الخدمة الاطلاع على هذا، أو لم يعد موجودًا.",
     ),
+    "detail.absent_brief": (
+        "The service does not tell this to you, or does not keep it: a brief that a program wrote unasked stays there.",
+        "لا تتيح لك الخدمة الاطلاع على هذا أو لا تحتفظ به: موجز كتبه برنامج دون طلب يبقى لدى ذلك البرنامج.",
+    ),
     "detail.unread": (
         "The service does not answer now; it is asked again in a few seconds.",
         "لا تجيب الخدمة الآن، ويُعاد السؤال بعد ثوانٍ.",
@@ -102,5 +106,8 @@ TRANSLATIONS: dict[str, tuple[str, str]] = {
     "act.delegate": ("Delegate", "تفويض"),
     "act.unfit": ("Give a user id and a time of the list", "اكتب معرّف المستخدم واختر مدة من القائمة"),
     "js.for": ("For", "المدة"),
-    "js.delegate_to": ("User id of the delegate", "معرّف المستخدم المفوَّض"),
+    "js.delegate_to": (
+        "User id of the delegate (it is not checked: nobody reads alerts to an id that nobody has)",
+        "معرّف المستخدم المفوَّض (لا يُتحقق منه: لا أحد يقرأ تنبيهات تُرسل إلى معرّف لا صاحب له)",
+    ),
 }

@@ -160,6 +160,7 @@ TRANSLATIONS: dict[str, tuple[str, str]] = {
     "alert.overdue": ("{days} overdue", "مدة التأخر: {days}"),
     "alert.climbed": ("at this level since", "على هذا المستوى منذ"),
     "alert.next": ("Next level:", "المستوى التالي:"),
+    "alert.snoozed": ("snoozed", "مؤجَّل"),
     "alert.acknowledged": ("acknowledged by {user}", "أقرّه {user}"),
     "priority.low": ("low", "منخفضة"),
     "priority.medium": ("medium", "متوسطة"),

@@ -7,6 +7,7 @@ from dashboard.screen.viewer import Viewer
 from dossier_realtime.protocol.fields import Localized
 from dossier_realtime.protocol.http.commitments import CommitmentAnswer
 
+_HIGHEST = 3
 _TONES = {"open": "warn", "acknowledged": "info", "completed": "good"}
 
 
@@ -75,7 +76,8 @@ def _hands(row: CommitmentAnswer, viewer: Viewer) -> list[dict[str, str]]:
     taken = [viewer.action("acknowledge", of)] if row.state == "open" and row.alert_level else []
     if not row.registered or row.state == "completed":
         return taken
-    snooze = [viewer.action("snooze", of, ask="snooze")] if row.state == "open" else []
+    climbs = row.state == "open" and row.alert_level < _HIGHEST  # else there is no level that could wait
+    snooze = [viewer.action("snooze", of, ask="snooze")] if climbs else []
     return [*taken, *snooze, viewer.action("delegate", of, ask="delegate"), viewer.action("complete", of)]
 
 

@@ -30,7 +30,7 @@ def alerts(state: DashboardState, viewer: Viewer, at: float) -> list[Block]:
                 "id": f"level-{level}",
                 "title": viewer.say(f"alert.{level}"),
                 "tone": _TONES[level],
-                "cards": Rows(found, lambda alert: _card(alert, viewer)),
+                "cards": Rows(found, lambda alert: _card(alert, viewer, at)),
             }
         )
     board = {"id": "board", "kind": "board", "columns": columns, "empty": viewer.nothing("empty.alerts")}
@@ -42,7 +42,7 @@ def _days(alert: AlertView) -> int:
     return int(alert.facts.days_until_deadline or 0)
 
 
-def _card(alert: AlertView, viewer: Viewer) -> dict[str, Any]:
+def _card(alert: AlertView, viewer: Viewer, at: float) -> dict[str, Any]:
     days, facts = _days(alert), alert.facts
     words = counted_days(abs(days))
     due = viewer.say("alert.overdue" if days < 0 else "alert.days", days=viewer.text(words.en, words.ar))
@@ -51,6 +51,8 @@ def _card(alert: AlertView, viewer: Viewer) -> dict[str, Any]:
     if alert.acknowledged_by:
         lines.append(viewer.say("alert.acknowledged", user=alert.acknowledged_by))
     climbs = alert.next_level_at if alert.level < _HIGHEST else None
+    if alert.snoozed_until is not None and alert.snoozed_until > at and climbs is not None:
+        lines.append(viewer.say("alert.snoozed"))
     return {
         "key": alert.commitment_id,
         "title": viewer.text(facts.title, facts.title_ar, alert.commitment_id),
