@@ -19,6 +19,7 @@ from dossier_realtime.protocol.plain_text import inert, isolated
 if TYPE_CHECKING:
     import pandas as pd
 
+    from dossier_realtime.recording.relationships.history import ScorePoint
     from dossier_realtime.recording.replay.documents import Piece
 
 Half = Literal["upper", "lower", "whole"]
@@ -30,6 +31,8 @@ _LIGHT = PALETTES["light"]
 _STEPS = ("#eef2f4", "#cfe9e6", "#7cc5be", "#0f7a73", "#0b5c57")  # from none to many, as on the map of countries
 _STEPS_INK = ("#55636f", "#17222c", "#0b2b29", "#ffffff", "#ffffff")
 _LEVELS = {1: "#1f5687", 2: "#b45309", 3: "#a3211b"}
+_HEALTH = {"healthy": "#7cc5be", "monitor": "#cfe9e6", "at_risk": "#e8b273", "critical": "#d98280"}
+_CURVE_ROWS = 7
 _TONES: dict[Half, str] = {"upper": _LIGHT.second, "lower": _LIGHT.first, "whole": "#a3211b"}
 _WIDTH, _LABEL, _ROW, _TOP, _BOTTOM = 1000, 210, 24, 40, 34  # pixels
 _FIELD = _WIDTH - _LABEL - 20
@@ -110,6 +113,24 @@ def steps(
                 _rect(left, top + _ROW - 3 - tall, width, tall, _LEVELS[level], say(language, f"alert.{level}"))
             )
     return _svg(title, drawn, len(rows), {})
+
+
+def curve(points: Sequence[ScorePoint], since: float, until: float, *, title: str) -> SvgChart:
+    """Return a relationship's score over time, from 0 to 100, each until the next one; its tooltip names the cause."""
+    tall = _CURVE_ROWS * _ROW
+    drawn = [_axis(since, until, _CURVE_ROWS)]
+    for score in (0, 40, 60, 80, 100):
+        top = _TOP + tall * (1 - score / 100)
+        drawn.append(_rect(_LABEL, top, _FIELD, 1, _LIGHT.edge))
+        drawn.append(_text(_LABEL - 10, top + 4, str(score), "end", _LIGHT.quiet))
+    ends = [point.at for point in points[1:]] + [until]
+    for point, end in zip(points, ends, strict=True):
+        left = _x(point.at, since, until)
+        height = tall * point.score / 100
+        cause = f"{point.trigger}{f' ({point.fact})' if point.fact else ''}: {point.points:+d} → {point.score}"
+        width = _x(end, since, until) - left
+        drawn.append(_rect(left, _TOP + tall - height, width, height, _HEALTH[point.status], cause))
+    return _svg(title, drawn, _CURVE_ROWS, {})
 
 
 def heat(table: pd.DataFrame, *, title: str, unit: str) -> SvgChart:

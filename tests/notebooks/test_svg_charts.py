@@ -10,6 +10,7 @@ import pandas as pd
 from dashboard.playback import svg_charts
 from dashboard.playback.svg_charts import Mark
 from dashboard.screen.assets import read
+from dossier_realtime.recording.relationships.history import ScorePoint
 from dossier_realtime.recording.replay.documents import Piece
 
 HOSTILE = "<script>alert('&')</script>\"'"
@@ -49,6 +50,19 @@ def test_steps_are_as_tall_as_their_level_and_as_long_as_it_held() -> None:
     assert one["x"] + one["width"] == two["x"]
 
 
+def test_a_curve_is_as_tall_as_the_score_and_names_what_moved_it() -> None:
+    points = [
+        ScorePoint(0.0, 80, "healthy", 80, "engagement", "visit-1", "omar"),
+        ScorePoint(5.0, 40, "at_risk", -40, "no_interaction_90_days", "", ""),
+    ]
+    picture = svg_charts.curve(points, 0.0, 10.0, title="t")
+    (one,) = boxes(picture, "engagement (visit-1): +80 → 80")
+    (two,) = boxes(picture, "no_interaction_90_days: -40 → 40")
+    assert round(one["height"] / two["height"], 2) == 2
+    assert one["x"] + one["width"] == two["x"]
+    assert one["y"] + one["height"] == two["y"] + two["height"]
+
+
 def test_a_heat_map_is_darker_where_there_is_more() -> None:
     table = pd.DataFrame({"SA": [0, 9], "AE": [3, 0]}, index=["نورة", "Omar"])
     fills = {
@@ -76,6 +90,7 @@ def test_a_text_is_whole_and_by_its_authors() -> None:
 def test_nothing_becomes_markup() -> None:
     made = [
         svg_charts.lanes({HOSTILE: [Mark(1.0, "upper", HOSTILE)]}, 0.0, 2.0, title=HOSTILE, key={"upper": HOSTILE}),
+        svg_charts.curve([ScorePoint(0.0, 1, "critical", 1, HOSTILE, HOSTILE, "")], 0.0, 1.0, title=HOSTILE),
         svg_charts.steps({HOSTILE: [(0.0, 1)]}, 0.0, 1.0, title=HOSTILE),
         svg_charts.heat(pd.DataFrame({HOSTILE: [1]}, index=[HOSTILE]), title=HOSTILE, unit=HOSTILE),
         svg_charts.paper([Piece("u-1", HOSTILE)], {"u-1": HOSTILE}),
