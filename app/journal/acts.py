@@ -97,6 +97,8 @@ class Act:
     after: Facts | None = None
     items: tuple[str, ...] = ()
     text: CallText = field(default_factory=CallText)
+    withholds_reason: bool = False
+    """True where its subject is classified above its channels: the reason stands with the subject alone."""
 
     def detail(self, actor: Initiator) -> Detail:
         """Return the act as the detail of its entry, without empty fields."""

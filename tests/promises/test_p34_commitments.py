@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Awaitable, Callable
 from pathlib import Path
+from typing import Any
 
 import msgspec
 import pytest
@@ -91,7 +92,9 @@ async def _planted(place: Office) -> tuple[DashboardState, str]:
         ali = place.token("ali", "read:*", clearance="secret")
         until = int(place.wall + 86_400)
         for act, body in (("delegate", {"to": "dan", "until": until}), ("snooze", {"until": until}), ("ack", None)):
-            answer = await place.call("POST", f"commitments/c1/{act}", ali, **({} if body is None else {"json": body}))
+            said: dict[str, Any] = {"headers": {"X-Reason": f"{MARK} reason"}}
+            said |= {} if body is None else {"json": body}
+            answer = await place.call("POST", f"commitments/c1/{act}", ali, **said)
             assert answer.status_code == 200, answer.text
         await place.until_levels(dan=[2])
         await eventually_async(_there(lambda: len(state.alerts) > 0))
@@ -158,6 +161,7 @@ async def _shown_to_the_cleared(place: Office) -> None:
     for token in (ali, operator):
         body = (await place.call("GET", "commitments/c1", token)).json()
         assert (body["title"], body["responsible_department"]) == (MARKED["title"], MARKED["responsible_department"])
+        assert [hand["reason"] for hand in body["hands"]] == [f"{MARK} reason"] * 3
         assert MARK in (await place.call("GET", "commitments", token)).text
     await place.put("c2", **MARKED)  # open: it is what a dry run plans
     assert MARK in (await place.call("GET", f"commitments/dry-run?{SPAN}", ali)).text

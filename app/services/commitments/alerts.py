@@ -29,10 +29,14 @@ if TYPE_CHECKING:
 
 
 class AcknowledgedAlert(NamedTuple):
-    """An alert that is acknowledged, and the results of publishing that; none where it was acknowledged before."""
+    """An alert that is acknowledged, and the results of publishing that; none where it was acknowledged before.
+
+    `level`: the highest of the channels that it was derived from, and of its commitment.
+    """
 
     alert: Alert
     results: list[PublishResult]
+    level: Clearance
 
 
 class Alerts:
@@ -71,23 +75,24 @@ class Alerts:
             if alert is None or not (self._is_recipient(alert, by) or (on_behalf and self._sees(alert, by))):
                 return None
             taken = core.acknowledged(alert, user_id)
+            held = await self._ledger.find(commitment_id)
+            own = Clearance.parse("public" if held is None else held.commitment.said.classification)
+            derived = self._publisher.derived(alert.channels)
             if not recorded:
                 recorded = True
-                await act(_act(alert, taken, why))
+                await act(_act(alert, taken, why, withholds_reason=own > derived.level))
                 continue  # it may have moved meanwhile
             changes = await self._stopped(commitment_id, user_id, why)
             if taken == alert and not changes:
-                return AcknowledgedAlert(alert, [])
+                return AcknowledgedAlert(alert, [], max(own, derived.level))
             try:
                 ready = await self._publisher.prepared(taken.events())
                 results = await self._store.acknowledge(alert, user_id, ready.entries, (*changes, *ready.changes))
             except Moved:
                 continue  # acknowledged by another user, or more users were alerted: decide again
-            self._aggregator.count("alerts", "acknowledged", fact=self._publisher.derived(alert.channels))
-            held = await self._ledger.find(commitment_id)
-            own = "public" if held is None else held.commitment.said.classification
-            await self._publisher.report_alerts({commitment_id}, Clearance.parse(own))
-            return AcknowledgedAlert(taken, results)
+            self._aggregator.count("alerts", "acknowledged", fact=derived)
+            await self._publisher.report_alerts({commitment_id}, own)
+            return AcknowledgedAlert(taken, results, max(own, derived.level))
 
     async def _stopped(self, commitment_id: str, by: str, why: str) -> list[RecordChange]:
         """Return the change that stops the climb of a commitment, where it is registered and climbs."""
@@ -99,10 +104,6 @@ class Alerts:
         after = commitments.handled(commitments.acknowledged(held.commitment, by), hand)
         return [self._ledger.change(after, held.revision, now)]
 
-    def level(self, alert: Alert) -> str:
-        """Return the highest level of the channels that the alert was derived from, for the journal."""
-        return self._publisher.derived(alert.channels).level.label
-
     def _is_recipient(self, alert: Alert, by: Identity) -> bool:
         return by.user_id in alert.recipients and self._publisher.shown_to(by, (channels.user(by.user_id),))
 
@@ -110,7 +111,7 @@ class Alerts:
         return self._publisher.shown_to(by, alert.channels)
 
 
-def _act(alert: Alert, taken: Alert, why: str) -> Act:
+def _act(alert: Alert, taken: Alert, why: str, *, withholds_reason: bool) -> Act:
     return Act(
         "acknowledge_alert",
         "commitment",
@@ -118,5 +119,6 @@ def _act(alert: Alert, taken: Alert, why: str) -> Act:
         channels=alert.channels,
         before=alert.state,
         after=taken.state,
-        text=CallText(reason=why),
+        text=CallText(reason="" if withholds_reason else why),
+        withholds_reason=withholds_reason,
     )

@@ -257,6 +257,7 @@ class CommitmentRegistry:
             channel=fact.channels[0] if fact.channels else "",
             before={"registered": False} if before is None else self._facts(before),
             after=self._facts(after),
+            withholds_reason=self.climbing.is_above_its_channel(after),
         )
 
     def _facts(self, commitment: Commitment) -> dict[str, str | int | float | bool | None]:

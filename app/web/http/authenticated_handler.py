@@ -82,7 +82,8 @@ class AuthenticatedHandler(CallerHandler):
         assert self.actor is not None  # noqa: S101  who calls is known before what is asked is looked at
         assert self._identity is not None  # noqa: S101  likewise
         accepted = self.now()
-        act = replace(act, text=self._call_text())
+        text = self._call_text()
+        act = replace(act, text=replace(text, reason="") if act.withholds_reason else text)
         try:
             self._act_seq = await record.begin(self.actor, act)
         except ActNotRecorded as failed:

@@ -41,7 +41,7 @@ class CommitmentAckHandler(OperatorHandler):
             self.refuse(403, ErrorCode.PERMISSION_DENIED, "Insufficient permissions for this call")
         else:
             self.unchanged = not taken.results
-            self.level = alerts.level(taken.alert)
+            self.level = taken.level.label
             if taken.results:
                 self.record_published(taken.results, started)
             self.answer(taken.alert.state)
