@@ -23,12 +23,20 @@ def locale(language: Language) -> str:
 
 def say(language: Language, key: str, **values: object) -> str:
     """Return the text of a key, each value isolated in its own direction. Raises KeyError for an unknown key."""
-    return TRANSLATIONS[key][LANGUAGES.index(language)].format(**{name: _own(value) for name, value in values.items()})
+    return TRANSLATIONS[key][LANGUAGES.index(language)].format(
+        **{name: _own(value, language) for name, value in values.items()}
+    )
 
 
-def _own(value: object) -> object:
-    """Return a text isolated from what surrounds it; one that is ASCII alone turns nothing around it."""
-    return isolated(value) if isinstance(value, str) and not value.isascii() else value
+def _own(value: object, language: Language) -> object:
+    """Return a text isolated from what surrounds it, unless it turns nothing and is not turned by it.
+
+    ASCII turns nothing around it; between letters of Arabic its last sign would come to stand before it, as in `a:*`.
+    """
+    if not isinstance(value, str) or not value:
+        return value
+    stands = value.isascii() and (language == "en" or (value[0].isalnum() and value[-1].isalnum()))
+    return value if stands else isolated(value)
 
 
 def translate_value(language: Language, prefix: str, word: str) -> str:

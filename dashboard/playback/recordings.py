@@ -23,7 +23,7 @@ from dashboard.playback.recording_queue import RecordingQueue, RecordingQueueFul
 from dashboard.screen.blocks import Tone
 from dashboard.screen.viewer import Viewer
 from dossier_realtime.archive import ExportError, open_export
-from dossier_realtime.archive.export import download
+from dossier_realtime.archive.export import ExportRefused, download
 
 _PROCESS_TIMEOUT_SECONDS = 120.0
 _MAX_ERROR_CHARS = 300  # of the process's message
@@ -55,8 +55,23 @@ class RecordingJob(msgspec.Struct):
     channel: str
 
 
+Cause = Literal["failed", "nothing", "rights", "wrong", "slow", "away"]
+_CAUSES: dict[int, Cause] = {400: "wrong", 401: "rights", 403: "rights", 404: "nothing", 429: "away", 503: "away"}
+
+
+class NoRecording(msgspec.Struct):
+    """The answer of the process where there is no recording. `why`: in English, as the service says it."""
+
+    cause: Cause
+    why: str
+
+
 class RecordingUnavailableError(Exception):
-    """Raised when there is no such recording; the message says why."""
+    """Raised when there is no such recording."""
+
+    def __init__(self, what: NoRecording) -> None:
+        super().__init__(what.why)
+        self.what = what
 
 
 class Recordings:
@@ -77,7 +92,7 @@ class Recordings:
         try:
             request = msgspec.convert(asked, RecordingRequest)
         except msgspec.ValidationError as wrong:
-            return say("recordings.failed", why=wrong), "bad"
+            return say("recordings.failed", why=str(wrong)), "bad"
         job = self._job(request, now)
         try:
             return await self._queue.run(
@@ -88,7 +103,7 @@ class Recordings:
         except RecordingQueueFullError as full:
             return say("recordings.busy" if full.own else "recordings.full"), "warn"
         except RecordingUnavailableError as wrong:
-            return say("recordings.failed", why=wrong), "bad"
+            return say(f"recordings.{wrong.what.cause}", why=wrong.what.why), "bad"
 
     def _job(self, request: RecordingRequest, now: float) -> RecordingJob:
         viewer, since = self._viewer, now - 60 * int(request.minutes)
@@ -117,16 +132,22 @@ async def _run_process(job: RecordingJob) -> str:
         async with asyncio.timeout(_PROCESS_TIMEOUT_SECONDS):
             made, wrong = await process.communicate(msgspec.json.encode(job))
     except TimeoutError as late:
-        raise RecordingUnavailableError(
-            f"it took more than {_PROCESS_TIMEOUT_SECONDS:g} s; ask for a shorter time"
-        ) from late
+        raise RecordingUnavailableError(NoRecording("slow", f"{_PROCESS_TIMEOUT_SECONDS:g} s")) from late
     finally:
         if process.returncode is None:
             process.kill()
             await process.wait()
     if process.returncode:
-        raise RecordingUnavailableError(wrong.decode(errors="replace").strip()[-_MAX_ERROR_CHARS:])
+        raise RecordingUnavailableError(_told(wrong))
     return made.decode()
+
+
+def _told(wrong: bytes) -> NoRecording:
+    """Return what the process said of its failure, on the last line; anything else is the end of a program's error."""
+    try:
+        return msgspec.json.decode(wrong.strip().rpartition(b"\n")[2], type=NoRecording)
+    except msgspec.MsgspecError:
+        return NoRecording("failed", wrong.decode(errors="replace").strip()[-_MAX_ERROR_CHARS:])
 
 
 def make(job: RecordingJob) -> bytes:
@@ -138,10 +159,16 @@ def make(job: RecordingJob) -> bytes:
         download(job.service, job.token, file, chosen)
         recording = open_export(file, clearance=job.clearance)
         if not len(recording) or recording.span[1] < job.since:
-            raise ValueError("nothing was recorded then; ask for a longer time")
+            raise ExportRefused(404, "nothing was recorded then; ask for a longer time")
         begins, ends = recording.span
         made = playback(recording, max(job.since, begins), ends, languages=[job.language], newest=True)
         return packed(made)
+
+
+def _cause(wrong: Exception) -> Cause:
+    if isinstance(wrong, ExportRefused):
+        return _CAUSES.get(wrong.status, "failed")
+    return "away" if isinstance(wrong, OSError) else "failed"
 
 
 def main() -> int:
@@ -150,7 +177,7 @@ def main() -> int:
     try:
         made = make(msgspec.json.decode(sys.stdin.buffer.read(), type=RecordingJob))
     except (OSError, ExportError, ValueError) as wrong:
-        sys.stderr.write(str(wrong))
+        sys.stderr.buffer.write(msgspec.json.encode(NoRecording(_cause(wrong), str(wrong)[:_MAX_ERROR_CHARS])))
         return 1
     sys.stdout.buffer.write(made)
     return 0

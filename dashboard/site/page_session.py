@@ -207,7 +207,7 @@ class PageSession:
             task.cancel()
 
     async def _open(self, recordings: Recordings, wanted: Any) -> None:
-        opened = await recordings.open(wanted, self._views.clock(), self._tell)
+        opened = await recordings.open(wanted, self._views.clock(), self._tell_lasting)
         self._outgoing.append({"player": opened} if isinstance(opened, str) else {"told": opened[0], "tone": opened[1]})
 
     async def _act(self, asked: ActionRequest) -> None:
@@ -217,3 +217,7 @@ class PageSession:
 
     def _tell(self, text: str, tone: str) -> None:
         self._outgoing.append({"told": text, "tone": tone})
+
+    def _tell_lasting(self, text: str, tone: str) -> None:
+        """Say something that holds until something else is said: a recording may take two minutes."""
+        self._outgoing.append({"told": text, "tone": tone, "lasts": True})

@@ -102,10 +102,18 @@ class ExportSource:
         return self._map[max(self._map.rfind(b"\n", max(0, end - LINE_BYTES), end - 1) + 1, end - LINE_BYTES) : end]
 
 
+class ExportRefused(ExportError):
+    """An export that the service refused; `status` is that of HTTP."""
+
+    def __init__(self, status: int, why: str) -> None:
+        super().__init__(f"the service refused ({status}): {why}")
+        self.status = status
+
+
 def download(address: str, token: str, to: Path, selection: Mapping[str, str | float]) -> None:
     """Stream `GET /v1/journal` into a file, which is replaced only when all of it has come.
 
-    Raises ExportError and OSError.
+    Raises ExportRefused, ExportError and OSError.
     """
     query = urllib.parse.urlencode(dict(selection))
     request = urllib.request.Request(f"{address.rstrip('/')}/v1/journal?{query}")  # noqa: S310  the caller's own
@@ -119,7 +127,7 @@ def download(address: str, token: str, to: Path, selection: Mapping[str, str | f
                 last = line
     except urllib.error.HTTPError as refused:
         with refused:
-            raise ExportError(f"the service refused ({refused.code}): {_why(refused.read())}") from refused
+            raise ExportRefused(refused.code, _why(refused.read())) from refused
     if read_trailer(last) is None:
         draft.unlink()
         raise ExportError("the download broke off; try again")

@@ -5,6 +5,10 @@ from __future__ import annotations
 import asyncio
 from typing import Any
 
+import pytest
+
+from dashboard.language.i18n import TRANSLATIONS, Language
+from dashboard.playback import recordings as recordings_module
 from dashboard.playback.recording_queue import RecordingQueue
 from dashboard.playback.recordings import Recordings
 from tests.dashboard.samples import viewer
@@ -29,6 +33,23 @@ def test_what_cannot_be_had_says_why(service: Service) -> None:
     assert "joined by ':', such as dossier:country:SA" in pattern[0]
 
 
+def test_every_cause_is_told_in_the_language_of_the_page(service: Service) -> None:
+    async def opened(token: str, minutes: str = "5", **asked: Any) -> Any:
+        recordings = Recordings(service.http, token, viewer("ar", clearance="secret"))
+        return await recordings.open({"minutes": minutes, **asked}, 2_000_000_000.0, nowhere)
+
+    asked = {
+        "rights": opened(service.token("nobody")),
+        "nothing": opened(tokens.operator(), user="nobody.at.all"),
+        "wrong": opened(tokens.operator(), channel="no channel"),
+    }
+    for cause, answer in asked.items():
+        text, tone = asyncio.run(answer)
+        own = TRANSLATIONS[f"recordings.{cause}"][1].partition("{why}")[0]
+        assert text.startswith(own), cause
+        assert tone == "bad"
+
+
 def test_a_service_that_is_gone_is_told(service: Service) -> None:
     async def opened() -> Any:
         recordings = Recordings("http://127.0.0.1:9", tokens.operator(), viewer("ar", clearance="secret"))
@@ -36,7 +57,20 @@ def test_a_service_that_is_gone_is_told(service: Service) -> None:
 
     text, tone = asyncio.run(opened())
     assert tone == "bad"
-    assert text.startswith("التسجيل غير متاح")
+    assert text.startswith(TRANSLATIONS["recordings.away"][1].partition("{why}")[0])
+
+
+def test_a_recording_that_takes_too_long_is_ended_and_says_what_would_be_shorter(
+    service: Service, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(recordings_module, "_PROCESS_TIMEOUT_SECONDS", 0.0)
+
+    async def opened(language: Language) -> Any:
+        recordings = Recordings(service.http, tokens.operator(), viewer(language, clearance="secret"))
+        return await recordings.open({"minutes": "5"}, 2_000_000_000.0, nowhere)
+
+    assert "Ask for one user, one channel" in asyncio.run(opened("en"))[0]
+    assert "اطلب مستخدماً واحداً" in asyncio.run(opened("ar"))[0]
 
 
 def test_recordings_of_one_person_are_made_in_turn_and_the_place_is_told(service: Service) -> None:

@@ -28,6 +28,20 @@ def test_every_key_is_written_in_both_languages(key: str) -> None:
     assert fields[0] == fields[1]
 
 
+def test_no_sign_at_the_end_of_a_latin_word_comes_to_stand_before_it() -> None:
+    turned = re.compile(r"[A-Za-z0-9][:.]*[*`…]+(?![\u200e\u2069`*\w])")
+    assert not {key: arabic for key, (_, arabic) in TRANSLATIONS.items() if turned.search(arabic)}
+
+
+@pytest.mark.parametrize("value", ["dossier:*", "did you mean ali?", "(403)", "نورة"])
+def test_a_value_with_a_sign_at_its_edge_is_isolated_in_arabic(value: str) -> None:
+    assert f"\u2068{value}\u2069" in say("ar", "recordings.failed", why=value)
+
+
+def test_an_id_needs_no_isolation() -> None:
+    assert say("ar", "recordings.failed", why="dossier:country:SA").endswith(" dossier:country:SA")
+
+
 def test_every_key_that_python_names_is_there() -> None:
     named = set()
     for file in DASHBOARD.rglob("*.py"):

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
+from collections.abc import Callable
 from typing import Any
 
 import pytest
 
 from dashboard.language.display_options import DisplayOptions
+from dashboard.screen.blocks import Tone
 from dashboard.screen.listing import ListQuery
 from dashboard.site.page_session import LoginHooks, OpenPage, PageServices, PageSession
 from dashboard.site.view_cache import ViewCache
@@ -29,7 +32,7 @@ class Acted:
 class Open:
     """A page that is open, with a clock and a login of the test's own."""
 
-    def __init__(self, page: str = "overview") -> None:
+    def __init__(self, page: str = "overview", recordings: Any = None) -> None:
         self.state: DashboardState = busy()
         self.now = float(NOW)
         self.logged_in = True
@@ -38,7 +41,7 @@ class Open:
         self.session = PageSession(
             self.views,
             OpenPage(page, viewer(), DisplayOptions()),
-            PageServices(self.acted),  # type: ignore[arg-type]  # all that a session asks of actions
+            PageServices(self.acted, recordings),  # type: ignore[arg-type]  # all that a session asks of actions
             LoginHooks(lambda: self.logged_in, lambda: None),
         )
         self.told: list[dict[str, Any]] = []
@@ -66,6 +69,29 @@ def page() -> Open:
 
 def news(told: list[dict[str, Any]]) -> list[dict[str, Any]]:
     return [json.loads(text) for message in told for text in message.get("news", [])]
+
+
+class Queued:
+    """Stands where recordings are asked for: one that waits in the queue first, and then cannot be had."""
+
+    async def open(self, asked: Any, now: float, tell: Callable[[str, Tone], None]) -> tuple[str, Tone]:
+        tell("your place is 2", "info")
+        return "not available", "bad"
+
+
+def test_that_a_recording_is_being_made_is_told_until_its_end_and_the_end_for_some_time() -> None:
+    async def scene() -> None:
+        page = Open("recordings", Queued())
+        page.say(ready=True)
+        page.say(open={"minutes": "5"})
+        await asyncio.sleep(0)
+        told = [message for message in page.tick() if "told" in message]
+        assert told == [
+            {"told": "your place is 2", "tone": "info", "lasts": True},
+            {"told": "not available", "tone": "bad"},
+        ]
+
+    asyncio.run(scene())
 
 
 def test_nothing_is_told_before_the_browser_is_ready() -> None:

@@ -11,6 +11,9 @@ from playwright.sync_api import Browser, Page, expect
 from dashboard.language.i18n import direction, locale
 from dashboard.screen.assets import STYLES, read
 from dashboard.screen.blocks import facts, moment, peek, reading
+from dashboard.screen.panes.recordings import recordings
+from dashboard.state.store import DashboardState
+from tests.dashboard.samples import viewer
 
 NOW = datetime(2026, 11, 29, 5, 58, 26, tzinfo=UTC).timestamp()
 DAY = 86_400.0
@@ -47,6 +50,17 @@ BRIEF = """# موجز: country ID
 | F1 | 29 نوفمبر 2026 (19 جمادى الآخرة 1448 هـ) |
 | F2 | <img src=x onerror=alert(1)> |
 """
+
+
+_PLACE = """(label) => {
+    const text = label.firstChild
+    const at = text.data.indexOf(SIGN)
+    const range = document.createRange()
+    range.setStart(text, at)
+    range.setEnd(text, at + 1)
+    return range.getBoundingClientRect().left
+}"""
+_PLACE_OF_SIGN, _PLACE_OF_LETTER = _PLACE.replace("SIGN", "'*'"), _PLACE.replace("SIGN", "'d'")
 
 
 @pytest.fixture(scope="module")
@@ -107,3 +121,21 @@ def test_a_message_is_read_from_left_to_right_in_both_languages(sheet: Page) -> 
     draw(sheet, "ar", facts("f", [("text", peek('{"title": "موجز"}'))]))
     sheet.get_by_role("button", name="Show").click()
     assert sheet.get_by_role("dialog").locator("pre").evaluate("(node) => getComputedStyle(node).direction") == "ltr"
+
+
+@pytest.mark.parametrize(
+    ("language", "written"),
+    [("en", ["5 minutes", "15 minutes", "1 hour", "4 hours"]), ("ar", ["5 دقائق", "15 دقيقة", "ساعة", "4 ساعات"])],
+)
+def test_the_times_of_a_recording_are_counted_as_the_language_counts(
+    sheet: Page, language: str, written: list[str]
+) -> None:
+    draw(sheet, language, *recordings(DashboardState(), viewer(language), NOW))
+    assert [text.replace("\u200f", "") for text in sheet.locator("option").all_inner_texts()] == written
+
+
+@pytest.mark.parametrize("language", ["en", "ar"])
+def test_the_pattern_of_a_recording_is_read_as_it_is_typed(sheet: Page, language: str) -> None:
+    draw(sheet, language, *recordings(DashboardState(), viewer(language), NOW))
+    label = sheet.locator("label", has_text="dossier:*")
+    assert label.evaluate(_PLACE_OF_SIGN) > label.evaluate(_PLACE_OF_LETTER)

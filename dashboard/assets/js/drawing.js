@@ -296,7 +296,7 @@ function drawing({ words, locale, root, perform, turn = null, now = Date.now, zo
     },
     opener(block) {
       const field = (label, control) => make("label", {}, label, control)
-      const minutes = make("select", { name: "minutes" }, ...block.spans.map(([value, label]) => make("option", { value }, label)))
+      const minutes = make("select", { name: "minutes" }, ...block.minutes.map((value) => make("option", { value }, lasting(60 * value, "minute"))))
       const asked = block.fields.map(([name, label]) => field(label, make("input", { name, maxlength: 200, dir: "auto" })))
       const form = make("form", { class: "opener" }, field(block.time, minutes), ...asked, make("button", { type: "submit", class: "primary" }, block.go))
       form.addEventListener("submit", (event) => {

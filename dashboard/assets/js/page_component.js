@@ -15,18 +15,19 @@ export function render({ model }) {
   const status = make("p", { class: "status", role: "status", "aria-live": "polite" })
   let hush = 0
   let looked = null // the thing that a dialog shows in full
-  function tell(text, tone) {
+  // Says something for some seconds, or, if it `lasts`, until something else is said
+  function tell(text, tone, lasts = false) {
     const where = looked?.status ?? status // behind a dialog nobody reads it
     where.replaceChildren(badge(text, tone))
     clearTimeout(hush)
-    hush = setTimeout(() => where.replaceChildren(), 12_000)
+    hush = lasts ? 0 : setTimeout(() => where.replaceChildren(), 12_000)
   }
 
   function perform(action) {
     if (action.look) look(action)
     else if (action.open) {
       model.send_msg(action)
-      tell(words.opening, "info")
+      tell(words.opening, "info", true)
     } else if (action.off) tell(action.off, "warn")
     else if (action.reason === "none" && !action.ask) model.send_msg({ act: action.act, of: action.of, given: {} })
     else ask(action)
@@ -151,7 +152,7 @@ export function render({ model }) {
     }
     if (message.details && looked?.kind === message.kind && looked.of === message.of) looked.board.show(message.details)
     if (message.player) unpacked(message.player).then(play)
-    if (message.told) tell(message.told, message.tone)
+    if (message.told) tell(message.told, message.tone, message.lasts)
     if (message.bye) location.assign(`/login${message.bye}&said=ended`)
   })
   let looking = false

@@ -16,11 +16,11 @@ TRANSLATIONS: dict[str, tuple[str, str]] = {
     "audit.intact": ("The journal is intact through entry {entry}", "السجل سليم حتى القيد {entry}"),
     "audit.behind": (
         "Intact through entry {entry}; {count} entries still to verify",
-        "سليم حتى القيد {entry}؛ بقي التحقق من {count} قيداً",
+        "سليم حتى القيد {entry}؛ قيود تنتظر التحقق: {count}",
     ),
     "audit.reading": ("Reading the journal", "جارٍ قراءة السجل"),
     "audit.fault": ("The journal is not intact: entry {entry}: {what}", "السجل غير سليم: القيد {entry}: {what}"),
-    "audit.faults": ("{first} (first of {count} faults)", "{first} (أول {count} أعطال)"),
+    "audit.faults": ("{first} (first of {count} faults)", "{first} (الأول؛ عدد الأعطال {count})"),
     "audit.unwritable": (
         "The journal cannot be written now: free disk space, or make its folder writable",
         "تتعذر الكتابة في السجل الآن: أفرِغ مساحة على القرص أو اسمح بالكتابة في مجلده",

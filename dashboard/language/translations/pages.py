@@ -129,7 +129,7 @@ TRANSLATIONS: dict[str, tuple[str, str]] = {
     ),
     "kept": (
         "No more than {count} rows are kept of this list; it may be longer.",
-        "لا يُحتفظ من هذه القائمة بأكثر من {count} صف، وقد تكون أطول.",
+        "أقصى ما يُحتفظ به من صفوف هذه القائمة: {count}. قد تكون أطول.",
     ),
     "kept.named": (
         "The service names at most 1,000 people of a channel; the counts are exact.",
@@ -137,7 +137,7 @@ TRANSLATIONS: dict[str, tuple[str, str]] = {
     ),
     "unfollowed": (
         "{missing} of {count} channels are not followed: their messages are missing on this page; see Connections.",
-        "{missing} من {count} قناة غير متابَعة: لا تظهر رسائلها في هذه الصفحة؛ انظر صفحة الاتصالات.",
+        "قنوات غير متابَعة: {missing} من {count}. لا تظهر رسائلها في هذه الصفحة؛ انظر صفحة الاتصالات.",
     ),
     "yes": ("yes", "نعم"),
     "no": ("no", "لا"),

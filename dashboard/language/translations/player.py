@@ -11,10 +11,8 @@ TRANSLATIONS: dict[str, tuple[str, str]] = {
         "في حدود صلاحياتك. يُسجَّل طلبك في السجل.",
     ),
     "recordings.time": ("The last", "آخر"),
-    "recordings.minutes": ("{count} minutes", "{count} دقيقة"),
-    "recordings.hours": ("{count} hours", "{count} ساعات"),
     "recordings.user": ("User (all, if empty)", "المستخدم (الكل إن تُرك فارغاً)"),
-    "recordings.channel": ("Channel or pattern, such as dossier:*", "قناة أو نمط مثل dossier:*"),
+    "recordings.channel": ("Channel or pattern, such as dossier:*", "قناة أو نمط مثل dossier:*\u200e"),
     "recordings.go": ("Replay", "إعادة العرض"),
     "recordings.place": (
         "Recordings are made in turn. Your place in the queue: {place}",
@@ -29,6 +27,26 @@ TRANSLATIONS: dict[str, tuple[str, str]] = {
         "عدد المنتظرين للتسجيلات كبير. حاول مجدداً بعد دقيقة",
     ),
     "recordings.failed": ("The recording is not available: {why}", "التسجيل غير متاح: {why}"),
+    "recordings.nothing": (
+        "The recording is not available: {why}",
+        "التسجيل غير متاح: لا قيود تطابق هذا الاختيار. راجع المستخدم والقناة والمدة. قالت الخدمة: {why}",
+    ),
+    "recordings.rights": (
+        "The recording is not available: {why}",
+        "التسجيل غير متاح: حقوق رمزك لا تشمله. قالت الخدمة: {why}",
+    ),
+    "recordings.wrong": (
+        "The recording is not available: {why}",
+        "التسجيل غير متاح: الاختيار غير صحيح. راجع المستخدم والقناة. قالت الخدمة: {why}",
+    ),
+    "recordings.away": (
+        "The recording is not available now, try again later: {why}",
+        "التسجيل غير متاح الآن. حاول لاحقاً. السبب: {why}",
+    ),
+    "recordings.slow": (
+        "The recording is not available: it took more than {why}. Ask for one user, one channel or a shorter time.",
+        "التسجيل غير متاح: استغرق أكثر من {why}. اطلب مستخدماً واحداً أو قناة واحدة أو مدة أقصر.",
+    ),
     # --- the player of recordings
     "player.own_name": ("English", "العربية"),
     "player.title": ("Recording", "تسجيل"),
@@ -62,17 +80,17 @@ TRANSLATIONS: dict[str, tuple[str, str]] = {
     "player.seconds": ("{count} s", "{count} ث"),
     "player.none_match": (
         "{shown} of {all} entries: nothing matches the filter; change its words, or clear it",
-        "{shown} من {all} قيداً: لا شيء يطابق التصفية؛ غيّر كلماتها أو امسحها",
+        "القيود: {shown} من {all}. لا شيء يطابق التصفية؛ غيّر كلماتها أو امسحها",
     ),
-    "player.shown": ("{shown} of {all} entries", "{shown} من {all} قيداً"),
+    "player.shown": ("{shown} of {all} entries", "القيود: {shown} من {all}"),
     "player.lanes": ("Connections, one lane each", "الاتصالات، مسار لكل اتصال"),
     "player.lanes_told": (
         "{frames} entries on {lanes} connections; the table of frames lists the same as text",
-        "{frames} قيداً على {lanes} اتصالاً؛ جدول الإطارات يعرضها نصاً",
+        "القيود: {frames}، الاتصالات: {lanes}؛ جدول الإطارات يعرضها نصاً",
     ),
     "player.more_lanes": (
         "and {count} more connections: use the filter to show them",
-        "و{count} اتصالات أخرى: استخدم التصفية لعرضها",
+        "اتصالات أخرى: {count}. استخدم التصفية لعرضها",
     ),
     "player.key_sent": ("sent by the client (upper half)", "أرسله العميل (النصف الأعلى)"),
     "player.key_received": ("received by the client (lower half)", "استلمه العميل (النصف الأسفل)"),

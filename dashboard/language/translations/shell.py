@@ -91,7 +91,7 @@ TRANSLATIONS: dict[str, tuple[str, str]] = {
     "strip.unreachable": ("The service cannot be reached", "تعذر الوصول إلى الخدمة"),
     "strip.lists": (
         "The lists of sessions and channels are {age} s old",
-        "عمر قائمتي الجلسات والقنوات {age} ثانية",
+        "عمر قائمتي الجلسات والقنوات بالثواني: {age}",
     ),
     "strip.refused": (
         "The lists of sessions and channels cannot be read ({status}): check the dashboard's token",
@@ -121,12 +121,12 @@ TRANSLATIONS: dict[str, tuple[str, str]] = {
     "js.why": ("Why?", "لماذا؟"),
     "js.part": ("{first}–{last} of {all} shown", "المعروض {first}–{last} من {all}"),
     "js.found": ("{found} of {all} match", "{found} من {all} مطابقة"),
-    "js.held": ("{shown} of the {held} rows here; {all} in all", "{shown} من {held} صفاً هنا؛ والكل {all}"),
+    "js.held": ("{shown} of the {held} rows here; {all} in all", "{shown} من {held} هنا؛ والكل {all}"),
     "js.no_match": (
         "Nothing matches the filter; change its words, or clear it",
         "لا شيء يطابق التصفية؛ غيّر كلماتها أو امسحها",
     ),
-    "js.more_names": ("and {count} more", "و{count} آخرون"),
+    "js.more_names": ("and {count} more", "و{count} غيرهم"),
     "js.earlier": ("Previous", "السابق"),
     "js.later": ("Next", "التالي"),
     "js.parts": ("Parts of the list: {title}", "أجزاء القائمة: {title}"),

@@ -12,10 +12,6 @@ SPAN_MINUTES = (5, 15, 60, 240)  # as playback.recordings.Minutes lists them
 def recordings(state: DashboardState, viewer: Viewer, at: float) -> list[Block]:
     """Return the form."""
     say = viewer.say
-    spans = [
-        [span, say("recordings.minutes", count=span) if span <= 60 else say("recordings.hours", count=span // 60)]
-        for span in SPAN_MINUTES
-    ]
-    block = {"id": "opener", "kind": "opener", "spans": spans}
+    block = {"id": "opener", "kind": "opener", "minutes": list(SPAN_MINUTES)}
     block |= {name: say(f"recordings.{name}") for name in ("title", "help", "time", "go")}
     return [block | {"fields": [[name, say(f"recordings.{name}")] for name in ("user", "channel")]}]
