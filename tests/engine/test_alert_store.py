@@ -7,13 +7,15 @@ from dataclasses import replace
 
 import pytest
 
-from app.core.domain.alerts import Alert, AlertRecipient, AlertStatus
+from app.core.domain.alerts import MAX_RECIPIENTS, Alert, AlertRecipient, AlertStatus, TooManyRecipientsError
+from app.engine.embedded.events import alerts as embedded_alerts
+from app.engine.facts import alerts as facts
 from app.engine.ports.engine import Engine
 from app.engine.ports.errors import KeyConflict, Moved
 from app.engine.ports.events import PublicationEntry
 from app.engine.ports.records import RecordChange
 from tests.engine.conftest import Clock, Opener
-from tests.engine.events import Received, event, key, numbers
+from tests.engine.events import CHANNEL, Received, event, key, numbers
 from tests.harness.eventually import eventually_async
 
 DAY = 86_400.0
@@ -158,3 +160,40 @@ def test_a_restart_forgets_the_alert_together_with_the_change_that_says_so(opene
             assert await found(engine) == Alert("c1", AlertStatus(1), ("bea",), "m1"), "it begins anew"
 
     asyncio.run(scenario())
+
+
+def test_an_alert_tells_as_many_users_as_the_rule_says_and_refuses_one_more(
+    opened: Opener, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The bound itself is tried once, in one commit; what comes before and after it, with a small one."""
+
+    async def whole() -> None:
+        async with opened() as engine:
+            users = [f"user-{number:04}-{'x' * 53}" for number in range(MAX_RECIPIENTS)]
+            commit = [alert(user) for user in users]
+            await engine.broker.publish(commit, key("k"))
+            assert (await found(engine)).recipients == tuple(users)
+            again = await engine.broker.publish(commit, key("k"))
+            assert [place.repeated for place in again] == [True] * MAX_RECIPIENTS
+            with pytest.raises(TooManyRecipientsError, match="another commitment_id"):
+                await engine.broker.publish([alert("one-more")])
+            told = [event("taken", f"user:{user}") for user in users]
+            await engine.alerts.acknowledge(await found(engine), users[0], told)
+            assert (await found(engine)).status.acknowledged_by == users[0]
+
+    async def small() -> None:
+        async with opened() as engine:
+            await engine.broker.publish([alert("u1", 1, "c2"), alert("u2", 1, "c2")])
+            for refused in ([alert("u3", 1, "c2"), alert("u4", 1, "c2")], [alert(f"u{n}", 1, "c3") for n in range(4)]):
+                with pytest.raises(TooManyRecipientsError):
+                    await engine.broker.publish([*refused, event("with it")])
+            assert (await engine.broker.position(CHANNEL)).offset == 0, "nothing of a refused call is kept"
+            assert (await found(engine, "c2")).recipients == ("u1", "u2")
+            await engine.broker.publish([alert("u3", 1, "c2")])
+            await engine.broker.publish([alert("u1", 2, "c2")])  # who is told again is none more
+            assert (await found(engine, "c2")).levels == (2, 1, 1)
+
+    asyncio.run(whole())
+    for module in (facts, embedded_alerts):
+        monkeypatch.setattr(module, "MAX_RECIPIENTS", 3)
+    asyncio.run(small())

@@ -6,11 +6,26 @@ Source: docs/protocol.md#commitment-alerts.
 from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
+from app.core.domain.errors import ImpossibleFactError
 from app.core.domain.ownership import Claim, mou_channel
 from dossier_realtime.protocol import channels
 from dossier_realtime.protocol.events import AlertState, AlertStatePayload, CommitmentAlert, Event
+
+MAX_RECIPIENTS: Final = 3_000
+"""Users that one alert tells: its state is kept, read and told as a whole."""
+
+
+class TooManyRecipientsError(ImpossibleFactError):
+    """Raised when an event would tell one user more of a commitment than an alert can have."""
+
+    def __init__(self, commitment_id: str) -> None:
+        text = (
+            f"The alert of commitment {commitment_id} would have more than {MAX_RECIPIENTS} recipients; alert fewer "
+            "users, or give the others an alert of their own with another commitment_id"
+        )
+        super().__init__(text, commitment_id, "$.payload.commitment_id")
 
 
 class AlertRecipient(NamedTuple):

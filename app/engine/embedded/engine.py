@@ -176,6 +176,7 @@ def _keep_facts(db: sqlite3.Connection, entries: Sequence[PublicationEntry], now
     told = [entry.domain_fact for entry in entries if isinstance(entry.domain_fact, AlertRecipient)]
     changed = briefs.stepped(db, steps)
     claims = alerts.bound(db, told)
+    alerts.refuse_too_many(db, told, claims)
     for brief in changed:
         briefs.keep(db, brief, now)
     alerts.take_over(db, claims)

@@ -5,7 +5,13 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from typing import NamedTuple
 
-from app.core.domain.alerts import AlertRecipient, AlertStatus, raise_level
+from app.core.domain.alerts import (
+    MAX_RECIPIENTS,
+    AlertRecipient,
+    AlertStatus,
+    TooManyRecipientsError,
+    raise_level,
+)
 from app.core.domain.ownership import Authority, Claim, bind, takes_over
 from app.engine.limits import EngineLimits
 from app.engine.ports.errors import ForeignCommitment
@@ -62,14 +68,25 @@ def is_taken_over(known: KnownAlert, claim: Claim) -> bool:
     return known.claim is not None and takes_over(known.claim, claim)
 
 
+def is_forgotten(known: KnownAlert) -> bool:
+    """Return whether the recipients of before go: a sender without authority named what is registered by now."""
+    return known.said is not None and known.said.authority is Authority.CHANNEL and known.registered is not None
+
+
 def alerted(known: KnownAlert, told: AlertRecipient, claim: Claim | None) -> AlertStep:
     """Return the alert after one more recipient; `claim`: the one in force for the senders of this commit.
 
     Of a registered commitment, what a sender without authority said before is forgotten.
     """
-    forgets = known.said is not None and known.said.authority is Authority.CHANNEL and known.registered is not None
+    forgets = is_forgotten(known)
     before = KnownAlert(registered=known.registered) if forgets else known
     return AlertStep(forgets, raise_level(before.status, told.level), claim or before.claim)
+
+
+def must_fit(commitment_id: str, users: int) -> None:
+    """Raise TooManyRecipientsError where an alert would have so many recipients."""
+    if users > MAX_RECIPIENTS:
+        raise TooManyRecipientsError(commitment_id)
 
 
 def kept_seconds(status: AlertStatus, limits: EngineLimits) -> float:

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import partial
 from typing import Final
 
-from app.core.domain.alerts import Alert, AlertRecipient, AlertStatus
+from app.core.domain.alerts import MAX_RECIPIENTS, Alert, AlertRecipient, AlertStatus
 from app.core.domain.commitments.commitment import KIND, labelled_mou
 from app.core.domain.ownership import Authority, Claim
 from app.engine.embedded.events.broker import EmbeddedBroker
@@ -82,6 +82,25 @@ def _restart(db: sqlite3.Connection, commitment_id: str, publish: Callable[[sqli
 def bound(db: sqlite3.Connection, told: Iterable[AlertRecipient]) -> dict[str, Claim]:
     """Return the claims in force once all recipients are alerted. Raises ForeignCommitment; writes nothing."""
     return facts.bound(told, lambda commitment: _known(db, commitment).claim)
+
+
+def refuse_too_many(db: sqlite3.Connection, told: Iterable[AlertRecipient], claims: Mapping[str, Claim]) -> None:
+    """Refuse recipients beyond those that an alert can have. Raises TooManyRecipientsError; writes nothing."""
+    by_commitment: dict[str, set[str]] = {}
+    for one in told:
+        by_commitment.setdefault(one.commitment_id, set()).add(one.user_id)
+    for commitment, users in by_commitment.items():
+        facts.must_fit(commitment, len(users))
+        # Few alerts are near the bound: of the others it is enough to know that there is room.
+        query = "SELECT 1 FROM alerted WHERE commitment = ? LIMIT 1 OFFSET ?"
+        if db.execute(query, (commitment, MAX_RECIPIENTS - len(users))).fetchone() is None:
+            continue
+        known, claim = _known(db, commitment), claims.get(commitment)
+        if facts.is_forgotten(known) or (claim is not None and facts.is_taken_over(known, claim)):
+            continue  # those of before go first
+        before = {user for (user,) in db.execute("SELECT user FROM alerted WHERE commitment = ?", (commitment,))}
+        if not users <= before:
+            facts.must_fit(commitment, len(users | before))
 
 
 def take_over(db: sqlite3.Connection, claims: Mapping[str, Claim]) -> None:

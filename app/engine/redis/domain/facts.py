@@ -209,6 +209,8 @@ class FactState:
         key = told.commitment_id
         step, before = alerts.alerted(self._known(key), told, claim), self.alerts[key]
         levels = {} if before is None or step.forgets else dict(before.levels)
+        if told.user_id not in levels:
+            alerts.must_fit(key, len(levels) + 1)
         levels[told.user_id] = max(told.level, levels.get(told.user_id, 0))
         kept = step.claim[:] if step.claim else _NO_CLAIM
         self.alerts[key] = AlertBody(step.status.level, step.status.acknowledged_by, kept, levels, self._now)

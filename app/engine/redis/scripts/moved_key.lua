@@ -12,4 +12,8 @@ if not found then
   return {}
 end
 found = cmsgpack.unpack(found)
-return {found.digest, found.named or '', redis.call('PEXPIRETIME', KEYS[1]), unpack(found.places)}
+local reply = {found.digest, found.named or '', redis.call('PEXPIRETIME', KEYS[1])}
+for _, place in ipairs(found.places) do  -- no unpack: it takes some thousand values at most
+  reply[#reply + 1] = place
+end
+return reply
