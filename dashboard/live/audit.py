@@ -13,6 +13,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from io import BytesIO
 from typing import NamedTuple
+from urllib.parse import quote
 
 from dashboard.live.service_api import ServiceApi
 from dashboard.state.audit_events import GONE, HEAD, REPLACED, AuditEvent, ChainStatus, audit_event
@@ -31,6 +32,8 @@ MAX_ENTRIES_PER_CALL = 5_000
 MAX_ENTRIES_BEHIND = 2_000_000  # beyond which it starts anew at the last minutes
 _IDLE_POLL_SECONDS = 0.3  # between two checks that the page is viewed
 _CALL_INTERVAL_SECONDS = 0.1  # between two calls, which leaves the service to others
+_NODE_TRIES = 20  # calls in which one node of several is to be reached
+_NOT_THERE = 404
 
 
 class _UnverifiableError(Exception):
@@ -71,6 +74,7 @@ class Audit:
         self._chain = ChainStatus()
         self._audit_events: list[AuditEvent] = []
         self._lost = 0
+        self._is_one_of_many = False  # whether a node answered that has not this journal
 
     async def run(self) -> None:
         """Poll until cancelled; a failed poll is reported to the state, and the next one follows."""
@@ -109,7 +113,8 @@ class Audit:
         answer = await self._api.call("GET", "/readyz")
         checks = answer.body.get("checks", {}) if isinstance(answer.body, dict) else {}
         writable = checks.get("journal")
-        self._chain = replace(self._chain, writable=writable if isinstance(writable, bool) else None)
+        known = isinstance(writable, bool) and not self._is_one_of_many  # else it may be said of another node's journal
+        self._chain = replace(self._chain, writable=writable if known else None)
 
     # --- start and resume -------------------------------------------------------------------------------------
 
@@ -194,11 +199,12 @@ class Audit:
 
     async def _page(self, after: int, limit: int) -> _Page:
         """Return entries after a number, and note the journal's head. Raises _UnverifiableError."""
-        token = self._token if isinstance(self._token, str) else await self._token()
-        status, body = await self._api.read(f"/v1/journal?after={after}&limit={limit}", token)
+        status, body = await self._read(f"/v1/journal?after={after}&limit={limit}")
         match status:
             case 200:
                 pass
+            case 404:
+                raise _UnverifiableError("other_node")
             case 400 | 401 | 403:
                 raise _UnverifiableError("rights")
             case 429:
@@ -219,6 +225,20 @@ class Audit:
             raise _UnverifiableError("other_node")
         self._chain = replace(self._chain, node=manifest.node, head=manifest.head_seq)
         return _Page(lines, manifest)
+
+    async def _read(self, path: str) -> tuple[int, bytes]:
+        """Read of the node that the audit began with: behind a balancer, calls reach one node after the other."""
+        token = self._token if isinstance(self._token, str) else await self._token()
+        if not self._chain.node:
+            return await self._api.read(path, token)
+        status, body = _NOT_THERE, b""
+        for _ in range(_NODE_TRIES):
+            status, body = await self._api.read(f"{path}&node={quote(self._chain.node)}", token)
+            if status != _NOT_THERE:
+                break
+            self._is_one_of_many = True
+            await asyncio.sleep(_CALL_INTERVAL_SECONDS)
+        return status, body
 
     def _shrink(self, limit: int) -> None:
         """Ask for fewer entries in the next call, so that those before an unreadable line are still verified."""

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
+from contextlib import suppress
+from itertools import cycle
 from pathlib import Path
 from typing import Any, Self
 
@@ -36,14 +38,15 @@ def brisk(monkeypatch: pytest.MonkeyPatch) -> None:
 class Audited:
     """An audit that runs beside a test; somebody looks while `looking`."""
 
-    def __init__(self, service: Service, token: str = "") -> None:
+    def __init__(self, service: Service, token: str = "", *, address: str = "") -> None:
         self.state = DashboardState()
         self.looking = True
         self._service = service
+        self._address = address or service.http
         self._token = token or tokens.operator("auditor")
 
     async def __aenter__(self) -> Self:
-        self._api = ServiceApi(self._service.http)
+        self._api = ServiceApi(self._address)
         audit = Audit(self._api, self._token, self.state, lambda: self.looking)
         self._run = asyncio.create_task(audit.run())
         return self
@@ -310,3 +313,47 @@ def test_a_token_that_may_not_read_all_is_said_to_be_so(tmp_path: Path, token: s
 
     with Service(tmp_path / "data") as service:
         asyncio.run(scene(service))
+
+
+def test_behind_a_balancer_the_journal_of_one_node_is_followed(tmp_path: Path) -> None:
+    """Each call reaches another node; the page names the one whose journal it is about."""
+
+    async def scene(first: Service, second: Service) -> None:
+        ports, writers = cycle([first.port, second.port]), list[asyncio.StreamWriter]()
+
+        async def served(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+            answers, requests = await asyncio.open_connection("127.0.0.1", next(ports))
+            writers.extend((writer, requests))
+            await asyncio.gather(_copied(reader, requests), _copied(answers, writer))
+
+        async with await asyncio.start_server(served, "127.0.0.1", 0) as balancer:
+            address = f"http://127.0.0.1:{balancer.sockets[0].getsockname()[1]}"
+            async with Audited(first, address=address) as audited:
+                await audited.until(lambda: audited.state.chain.seq > 0)
+                name = audited.state.chain.node
+                followed = first if name == "n1" else second
+                api = ServiceApi(followed.http)
+                for number in range(5):
+                    answer = await api.call("POST", f"/v1/users/u{number}/disconnect", tokens.operator(), {})
+                    assert answer.ok
+                api.close()
+                await audited.until(lambda: len(audited.state.audit_events) >= 5)
+                chain = audited.state.chain
+                assert (chain.node, chain.fault, chain.writable) == (name, None, None)
+                await audited.until(lambda: not audited.state.chain.trouble)
+                await asyncio.to_thread(followed.stop)
+                await audited.until(lambda: audited.state.chain.trouble in ("other_node", "unreached"))
+                assert audited.state.chain.fault is None
+            for writer in writers:
+                writer.close()
+
+    with Service(tmp_path / "one", {"node.id": "n1"}) as first, Service(tmp_path / "two", {"node.id": "n2"}) as second:
+        asyncio.run(scene(first, second))
+
+
+async def _copied(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    with suppress(OSError):
+        while data := await reader.read(1 << 16):
+            writer.write(data)
+            await writer.drain()
+        writer.close()

@@ -97,7 +97,7 @@ def test_whoever_is_refused_without_end_pushes_out_no_act() -> None:
         (replace(GOOD, trouble="rights"), "warn", "highest clearance"),
         (replace(GOOD, trouble="busy"), "warn", "reading for a moment"),
         (replace(GOOD, trouble="unreadable"), "warn", "from entry 1,041 on"),
-        (replace(GOOD, trouble="other_node"), "warn", "Another node than node-1"),
+        (replace(GOOD, trouble="other_node"), "warn", "Only other nodes than node-1"),
         (replace(GOOD, writable=False), "bad", "cannot be written"),
         (
             replace(GOOD, fault=ChainFault(9, "", 0, export.CHANGED), faults=1),

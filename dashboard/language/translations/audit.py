@@ -42,8 +42,8 @@ TRANSLATIONS: dict[str, tuple[str, str]] = {
         "لا تستطيع الخدمة قراءة سجلها من القيد {entry}: شغّل ‎`python run.py verify`‎ هناك",
     ),
     "audit.other_node": (
-        "Another node than {node} answered: give the dashboard the address of one node",
-        "أجابت عقدة غير {node}: أعطِ اللوحة عنوان عقدة واحدة",
+        "Only other nodes than {node} answered, without its journal: give the dashboard the address of one node",
+        "لم تُجب إلا عقد غير {node} وليس عندها سجلها: أعطِ اللوحة عنوان عقدة واحدة",
     ),
     "fault.changed": (
         "it or the entry before it was changed: its link does not match",
