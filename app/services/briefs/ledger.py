@@ -63,6 +63,10 @@ class BriefLedger:
         record = (await self._records.find(TEXT_KIND, [request_id])).get(request_id)
         return None if record is None else msgspec.json.decode(record.body, type=FinishedBrief)
 
+    async def open_briefs(self, channel: str) -> tuple[int, int]:
+        """Return how many briefs are open on all nodes, and how many of one user's channel. Raises Unavailable."""
+        return await self._records.count(KIND, OPEN), await self._records.count(KIND, _open_label(channel))
+
     async def commit(
         self,
         kept: KeptBrief | None,
@@ -86,7 +90,7 @@ class BriefLedger:
         """Return the change that keeps a job, for a commit. `due`: instead of the time by its lease."""
         labels = [ALL, job.owner_channel]
         if not job.is_ended:
-            labels.append(OPEN)
+            labels += [OPEN, _open_label(job.owner_channel)]
         if job.state == "queued":
             labels.append(_waiting_label(job.generator))
         if job.state == "complete":
@@ -163,3 +167,7 @@ def _waiting_label(generator: str) -> str:
 
 def _times_label(kind: str, generator: str) -> str:
     return f"complete {kind} {generator}"
+
+
+def _open_label(channel: str) -> str:
+    return f"{OPEN}:{channel}"

@@ -116,7 +116,7 @@ class BriefRequests:
             request_id = str(uuid.uuid5(_KEYED, f"{by.user_id} {key}"))
             known = await self._ledger.find(request_id)
         if known is None:
-            self._check_room(by)
+            self._check_room(by, *await self._ledger.open_briefs(channels.user(by.user_id)))
         times = await self._ledger.past_times(asked.type, generator)
         await act(
             Act(
@@ -207,11 +207,12 @@ class BriefRequests:
             text = "Insufficient permissions to request a brief about this entity"
             raise BriefRefusedError(ErrorCode.PERMISSION_DENIED, text)
 
-    def _check_room(self, by: Identity) -> None:
-        if self._runner.open_of(by.user_id) >= self._bounds.per_user:
+    def _check_room(self, by: Identity, everywhere: int = 0, of_user: int = 0) -> None:
+        """Refuse one more brief than may be open: on this node, where some are not durable yet, and on all."""
+        if max(self._runner.open_of(by.user_id), of_user) >= self._bounds.per_user:
             text = f"You have {self._bounds.per_user} briefs under way; wait until one ends, or cancel one"
             raise BriefRefusedError(ErrorCode.RATE_LIMIT_EXCEEDED, text, retry_after=_QUEUE_RETRY_SECONDS)
-        if self._runner.open >= self._bounds.queue:
+        if max(self._runner.open, everywhere) >= self._bounds.queue:
             text = f"Too many briefs wait already; ask again in {_QUEUE_RETRY_SECONDS} s"
             raise BriefRefusedError(ErrorCode.SERVICE_UNAVAILABLE, text, retry_after=_QUEUE_RETRY_SECONDS)
 
