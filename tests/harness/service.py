@@ -103,8 +103,8 @@ class Service:
             self._must_run(deadline)
             time.sleep(0.02)
         self.port = int(found[1])
-        while not self.secure and self.get("/readyz")[0] != 200:
-            self._must_run(deadline)
+        while not self.secure and (told := self.get("/readyz"))[0] != 200:
+            self._must_run(deadline, f"/readyz: {told}")
             time.sleep(0.02)
 
     def launch(self) -> None:
@@ -149,11 +149,11 @@ class Service:
         self.kill() if hard else self.stop()
         self.start()
 
-    def _must_run(self, deadline: float) -> None:
+    def _must_run(self, deadline: float, told: str = "") -> None:
         assert self.process is not None
         if self.process.poll() is not None or time.monotonic() > deadline:
             self.process.kill()
-            raise AssertionError(f"the service did not start:\n{self.log()[-4000:]}")
+            raise AssertionError(f"the service did not start:\n{told}\n{self.log()[-4000:]}")
 
     # --- what it says -----------------------------------------------------------------------------------------
 
