@@ -8,6 +8,7 @@ from contextlib import suppress
 from random import Random
 from typing import Any
 from urllib.parse import urlsplit, urlunsplit
+from uuid import uuid4
 
 from demo.content.people import Person
 from demo.flaky_proxy import FlakyProxy
@@ -23,10 +24,14 @@ _HANDSHAKE_INTERVAL_SECONDS = 1 / 25  # half of the rate that the service allows
 
 
 class ScenarioContext:
-    """The state that scenarios share. When `finished` is set, pauses end at once and no new scenario begins."""
+    """The state that scenarios share. When `finished` is set, pauses end at once and no new scenario begins.
+
+    `run` is in the ids that the run makes: a service remembers those of an earlier one.
+    """
 
     def __init__(self, url: str, mint: Mint, seed: int) -> None:
         self.url = url
+        self.run = uuid4().hex[:8]
         self.report = SimulationReport()
         self.finished = asyncio.Event()
         self.participants: dict[str, Participant] = {}

@@ -32,7 +32,7 @@ async def register_commitments(context: ScenarioContext, rng: Random) -> None:
                 continue
             mou = rng.choice([mou for mou in world.MOUS if mou.days == (60, 30, 7)])
             ahead, title = next(days), texts.deadline_near(mou)
-            commitment_id = f"office-{number}"
+            commitment_id = f"office-{context.run}-{number}"
             made = await commitments.register(
                 commitment_id,
                 mou_id=mou.dossier.id,

@@ -31,7 +31,8 @@ async def post_facts(context: ScenarioContext, rng: Random) -> None:
             if context.finished.is_set():
                 break
             is_good = number // len(spoken) // _TURNS_EVERY % 2 == 0
-            await _post(context, calls, spoken[number % len(spoken)], [_fact(rng, f"fact-{number}", is_good=is_good)])
+            fact = _fact(rng, f"{context.run}-{number}", is_good=is_good)
+            await _post(context, calls, spoken[number % len(spoken)], [fact])
         row = msgspec.json.decode(await calls.call("GET", f"/v1/relationships/{silent}"))
         context.report.count("relationships silent", int(row.get("trigger") == "no_interaction_90_days"))
     finally:
@@ -42,9 +43,9 @@ async def _fall_silent(context: ScenarioContext, calls: HttpCalls, relationship:
     """Post a good past whose last engagement is nearly 90 days ago: the clock notices the rest."""
     now = int(time.time())
     facts: list[dict[str, Any]] = [
-        {"id": "visit", "kind": "engagement", "at": now - _SILENCE_SECONDS + _SILENT_AFTER_SECONDS},
-        {"id": "data", "kind": "commitment_fulfilled", "at": now - 30 * _DAY_SECONDS},
-        {"id": "reply", "kind": "response", "at": now - 20 * _DAY_SECONDS, "hours": 6},
+        {"id": f"{context.run}-visit", "kind": "engagement", "at": now - _SILENCE_SECONDS + _SILENT_AFTER_SECONDS},
+        {"id": f"{context.run}-data", "kind": "commitment_fulfilled", "at": now - 30 * _DAY_SECONDS},
+        {"id": f"{context.run}-reply", "kind": "response", "at": now - 20 * _DAY_SECONDS, "hours": 6},
     ]
     await _post(context, calls, relationship, facts)
 

@@ -83,6 +83,17 @@ def test_a_day_at_the_office_agrees_with_the_metrics(tmp_path: Path) -> None:
     assert metrics["dossier_journal_lost"] == 0
 
 
+def test_a_second_day_at_the_same_service_is_as_good_as_the_first(tmp_path: Path) -> None:
+    with Service(tmp_path / "data") as service:
+        for _ in range(2):
+            demo = run_demo(service, "--seconds", "8")
+            assert demo.returncode == 0, demo.stdout + demo.stderr
+            facts = summary(demo.stdout)
+            assert facts["facts posted"] > 3
+            assert facts["commitments registered"] > 0
+    service.assert_log_clean()
+
+
 def _causes_of_events(entries: Sequence[Entry]) -> list[str]:
     """Return the cause of each event of a channel: the type of a message, the verb of an act, or "clock"."""
     causes = {entry.header.seq: str(entry.header.detail.get("verb", entry.header.type)) for entry in entries}

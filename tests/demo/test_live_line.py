@@ -51,3 +51,28 @@ def test_it_is_written_until_the_run_ends(stream: io.StringIO, begin: str, monke
     written = stream.getvalue()
     assert written.startswith(f"{begin}demo, 0 s: 40 people")
     assert written.endswith("\r\x1b[K" if begin else "\n")
+
+
+@pytest.mark.parametrize(("stream", "begin"), [(Terminal(), "\r\x1b[K"), (io.StringIO(), "")], ids=["terminal", "file"])
+def test_each_violation_is_told_once_as_it_comes(
+    stream: io.StringIO, begin: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(live_line, "_TERMINAL_SECONDS", 0.01)
+    monkeypatch.setattr(live_line, "_FILE_SECONDS", 0.01)
+    report = _report()
+    report.record_violation("u-1 missed events")
+
+    async def scene() -> None:
+        telling = asyncio.create_task(live_line.tell_progress(report, stream))
+        await eventually_async(lambda: "1 violation" in stream.getvalue())
+        report.record_violation("u-2 missed events")
+        seen = stream.getvalue().count("2 violations")
+        await eventually_async(lambda: stream.getvalue().count("2 violations") > seen + 1)
+        telling.cancel()
+        with suppress(asyncio.CancelledError):
+            await telling
+
+    asyncio.run(scene())
+    written = stream.getvalue()
+    for user in ("u-1", "u-2"):
+        assert written.count(f"{begin}demo, violation: {user} missed events\n") == 1
