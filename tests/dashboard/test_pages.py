@@ -26,6 +26,8 @@ HEADINGS = {
     "briefs": ["table.briefs"],
     "documents": ["table.documents"],
     "relationships": ["table.relationships"],
+    "tasks": ["table.tasks"],
+    "inbox": ["table.inbox"],
     "connections": ["table.sessions", "table.channels"],
     "tail": ["table.tail"],
     "recordings": ["recordings.title"],

@@ -13,6 +13,7 @@ from typing import Any, NamedTuple
 import msgspec
 import pytest
 
+from dashboard.live import standing_lists
 from dashboard.live.feed import Feed
 from dashboard.live.service_api import ServiceApi
 from dashboard.playback.player_data import PLAYER_PAGES, playback
@@ -43,7 +44,9 @@ class Watched(NamedTuple):
 @pytest.fixture(scope="module")
 def watched(tmp_path_factory: pytest.TempPathFactory) -> Watched:
     live = DashboardState()
-    with Service(tmp_path_factory.mktemp("replayed") / "data") as service:
+    # The lists are read at the start alone: a recording has the messages, not what lists say beside them.
+    with pytest.MonkeyPatch.context() as patch, Service(tmp_path_factory.mktemp("replayed") / "data") as service:
+        patch.setattr(standing_lists, "DOUBTED_SECONDS", standing_lists.READ_SECONDS)
         asyncio.run(_watch(service, live))
     return Watched(live, open_journal(service.data / "journal", clearance="secret"))
 
