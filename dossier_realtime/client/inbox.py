@@ -27,6 +27,7 @@ from .errors import ConnectFailed, Overflowed, PositionLost, PublishError
 from .io.client_calls import ClientCalls
 from .io.http_calls import is_passing
 from .state.backoff import Backoff
+from .state.unknown_message import unknown_message
 
 if TYPE_CHECKING:
     from .subscription import Subscription
@@ -88,7 +89,10 @@ class InboxCalls(ClientCalls):
         while after is not None:
             page = await self._read(f"/v1/inbox?unread=true&after={after}", InboxPage)
             for row in page.entries:
-                event = None if row.event is None else codec.decode_event(msgspec.json.encode(row.event))
+                frame = msgspec.json.encode(row.event)
+                if row.event is None or unknown_message(frame) is not None:
+                    continue  # of a type that a later version has added
+                event = codec.decode_event(frame)
                 if isinstance(event, InboxEvent):
                     yield event
             after = page.next

@@ -36,6 +36,18 @@ def name_of(event: InboxEvent) -> str:
     return entry_id(event) or ""
 
 
+def test_an_entry_of_a_later_version_is_passed_over() -> None:
+    async def scene(server: FakeServer, client: DossierRealtimeClient) -> None:
+        for name in ("one", "two"):
+            server.publish(notice(name))
+        first, second = server.inbox.entries
+        later = {"type": "a_later_message", "channel": OWN, "offset": 1, "payload": {"id": "one"}}
+        server.inbox.entries[first].event = later
+        assert await take(client, 1) == [second]
+
+    play(scene)
+
+
 def test_what_came_before_the_first_connection_is_there_then_what_comes() -> None:
     async def scene(server: FakeServer, client: DossierRealtimeClient) -> None:
         for number in range(3):

@@ -1,8 +1,14 @@
+import { readFileSync } from "node:fs";
 import { afterEach, describe, expect, it, vi } from "vitest";
 import { AuthFailed, DossierRealtimeClient, type ServerMessage } from "../src/index.js";
 import { Hub } from "../src/shared/hub.js";
 import { TabSockets } from "../src/shared/socket.js";
 import { FakeServer, settled } from "../src/testing/index.js";
+import { expanded, type Step } from "./scripted.js";
+
+const hostile = JSON.parse(readFileSync(new URL("../../../tests/agreement/hostile.json", import.meta.url), "utf8")) as {
+  rows: { id: string; steps: Step[] }[];
+};
 
 const CHANNEL = "dossier:country:SA";
 const UPDATE = { type: "dossier_update", payload: { fields_changed: [] } };
@@ -358,6 +364,42 @@ describe("one connection for all tabs", () => {
     }
     while (seen.length < 2) await new Promise((done) => setTimeout(done, 20));
     expect(seen).toEqual([["reader", 1], ["reader", 2]]);
+  });
+
+  it("is disturbed by nothing that a hostile server sends, and each tab says what it was", async () => {
+    const { server, tab } = world();
+    const wrong: string[][] = [[], []];
+    const seen: number[][] = [[], []];
+    const tabs = [tab("ali"), tab("ali")];
+    for (const [at, each] of tabs.entries()) {
+      each.onError((error) => wrong[at]!.push(error.name));
+      await each.subscribe(CHANNEL, { onMessage: (message) => seen[at]!.push((message as { offset: number }).offset) }).ready();
+    }
+    const sent = hostile.rows.filter(({ id }) => /^(J02|J04|J08|J15\.[23]\d)/.test(id)).map(({ steps }) => expanded(steps[0]!.server));
+    for (const frame of sent) {
+      server.send(frame as object | string);
+      await settled();
+    }
+    server.publish(CHANNEL, UPDATE);
+    await settled();
+    await settled();
+    expect(seen).toEqual([[1], [1]]);
+    expect(new Set(wrong.flat())).toEqual(new Set(["ProtocolViolation"]));
+    expect(wrong.map(({ length }) => length)).toEqual([sent.length, sent.length]);
+    expect(tabs.map((each) => each.state)).toEqual(["authenticated", "authenticated"]);
+  });
+
+  it("brings a message of a later version to both tabs, with its place", async () => {
+    const { server, tab } = world();
+    const seen: [string, number | undefined][] = [];
+    const tabs = [tab("ali"), tab("ali")];
+    const subscriptions = tabs.map((each) => each.subscribe(CHANNEL, { onUnknown: ({ type, offset }) => seen.push([type, offset]) }));
+    for (const each of subscriptions) await each.ready();
+    server.publish(CHANNEL, { type: "a_later_message" });
+    await settled();
+    await settled();
+    expect(seen).toEqual([["a_later_message", 1], ["a_later_message", 1]]);
+    expect(subscriptions.map((each) => each.position?.offset)).toEqual([1, 1]);
   });
 
   it("closes the connection when the last tab has gone", async () => {

@@ -31,6 +31,11 @@ export class Lane {
     this.post({ lane: this.id, frame: JSON.stringify(frame) });
   }
 
+  /** Hand over what came as it is. */
+  pass(frame: string): void {
+    this.post({ lane: this.id, frame });
+  }
+
   closed(code: number, reason: string): void {
     this.post({ lane: this.id, closed: code, reason });
   }

@@ -175,10 +175,9 @@ export class Upstream {
 
   private received(data: string): void {
     this.heardAt = Date.now();
-    let frame: Frame;
-    try {
-      frame = JSON.parse(data) as Frame;
-    } catch {
+    const frame = frameOf(data);
+    if (!frame) {
+      for (const lane of [...this.lanes]) if (lane.authenticated) lane.pass(data); // each says what is wrong with it
       return;
     }
     if (typeof frame.ref === "string") return this.answered(frame, frame.ref);
@@ -263,6 +262,23 @@ export class Upstream {
     }
     this.lanes.clear();
   }
+}
+
+/** Read a frame as far as the connection itself goes by it; undefined for another one. */
+function frameOf(data: string): Frame | undefined {
+  let frame: Record<string, unknown> | null;
+  try {
+    frame = JSON.parse(data) as Record<string, unknown> | null;
+  } catch {
+    return undefined;
+  }
+  const isFrame =
+    typeof frame === "object" &&
+    typeof frame?.type === "string" &&
+    typeof (frame.channel ?? "") === "string" &&
+    typeof (frame.ref ?? "") === "string" &&
+    typeof (frame.payload ?? {}) === "object";
+  return isFrame ? (frame as Frame) : undefined;
 }
 
 function seconds(): number {
