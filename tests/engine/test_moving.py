@@ -99,7 +99,7 @@ async def told(engine: Engine) -> dict[str, object]:
         "named": list(await engine.revisions.named("document:d")),
         "revoked": [
             engine.revocations.is_revoked("bea", "t1", None),
-            engine.revocations.is_revoked("mallory", None, int(time.time()) - 5),
+            engine.revocations.is_revoked("mallory", None, int(time.time()) - 3_600),
             engine.revocations.is_revoked("bea", "t2", None),
         ],
         "spent": [(one.user_id, one.kind, one.amount) for one in engine.quotas.found],
