@@ -11,6 +11,7 @@ from functools import partial
 from typing import Any, Protocol
 from urllib.parse import quote
 
+from dashboard.live.discussions import Discussions
 from dashboard.live.service_api import ServiceApi, ServiceResponse
 from dashboard.live.standing_lists import StandingLists
 from dashboard.state.store import PRESENCE_NAMESPACES, DashboardState
@@ -69,6 +70,7 @@ class Feed:
         self._standing = StandingLists(api, state, clock)
         self._client: DossierRealtimeClient | None = None
         self._followed: dict[str, Subscription] = {}
+        self._discussions = Discussions(api, state)
         self._anew = asyncio.Event()
 
     async def run(self) -> None:
@@ -101,6 +103,8 @@ class Feed:
             cost = clock() - began
             if client.state is ConnectionState.AUTHENTICATED and self._standing.is_due():
                 await self._standing.read(await self._present_token())
+            if client.state is ConnectionState.AUTHENTICATED:
+                await self._discussions.read(await self._present_token())
             await self._wait(min(max(POLL_SECONDS, _POLL_COST_FACTOR * cost), _MAX_POLL_SECONDS))
 
     async def _wait(self, seconds: float) -> None:
@@ -113,6 +117,7 @@ class Feed:
         client, self._client = self._client, None
         for channel in self._followed:
             self._state.forgotten(channel)
+            self._discussions.forget(channel)
         self._followed.clear()
         if client is not None:
             await client.close()
@@ -121,6 +126,7 @@ class Feed:
         self._state.linked(state is ConnectionState.AUTHENTICATED, self._clock())
         if state is ConnectionState.AUTHENTICATED:
             self._standing.begin_anew()
+            self._discussions.begin_anew()
             self._anew.set()
         if self._listener is not None and state is ConnectionState.AUTHENTICATED:
             self._listener.linked()
@@ -195,6 +201,7 @@ class Feed:
             self._anew.set()  # nothing is missed from this message on: the lists are read now, not at the next poll
 
     def _present(self, channel: str, presence: PresenceState) -> None:
+        self._discussions.follow(channel)  # the subscription stands: what comes from now on is heard
         self._state.present(channel, presence, self._clock())
 
     def _subscription_failed(self, channel: str, error: Exception) -> None:
@@ -208,6 +215,7 @@ class Feed:
         if subscription is not None:
             subscription.unsubscribe()
             self._state.forgotten(channel)
+            self._discussions.forget(channel)
 
 
 def _is_fixed(channel: str) -> bool:

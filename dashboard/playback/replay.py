@@ -13,12 +13,14 @@ from dossier_realtime.client.state.presence import PresenceState
 from dossier_realtime.protocol import channels, codec
 from dossier_realtime.protocol.authorization import Fact
 from dossier_realtime.protocol.classification import Clearance
+from dossier_realtime.protocol.documents.field_locks import HeldLock
 from dossier_realtime.protocol.events import AlertState, AlertStatePayload, BriefFailed, CommitmentAlert
 from dossier_realtime.protocol.responses import PresentUser, Roster
 from dossier_realtime.recording.entry import Entry, Header
 from dossier_realtime.recording.ops.ops_aggregator import OpsAggregator
 from dossier_realtime.recording.ops.ops_rows import BriefRow, LimitRow, NumberField
 from dossier_realtime.recording.reading import UNFIT, cancelled_request, entry_type
+from dossier_realtime.recording.replay.document_notes import RecordedLock
 from dossier_realtime.recording.replay.timeline import RecordedState
 from dossier_realtime.recording.replay.transcript import span
 
@@ -62,6 +64,8 @@ class Replay:
             self._levels[header.channel] = header.level
         if header.kind in ("start", "close") or (header.kind == "detach" and not header.channel):
             self._moved.update(self._channels(header))
+        if header.kind == "start":
+            self._moved.update(channel for channel, notes in self.past.notes.items() if notes.locks)
         self.past.take(entry)
         try:
             self._take(entry)
@@ -101,7 +105,7 @@ class Replay:
             state.heard(message.channel, message, at)
         for channel in sorted(self._moved):
             if channels.namespace(channel) in PRESENCE_NAMESPACES:
-                state.present(channel, self._present(channel), at)
+                state.present(channel, self._present(channel, at), at)
         self._moved.clear()
         known = [name for name in self._sessions if name in self.past.sessions]  # those whose open entry was readable
         state.listed([self._session(name) for name in known], self._channel_rows())
@@ -254,12 +258,14 @@ class Replay:
         ]
         return {channel for session in ending for channel in session.channels}
 
-    def _present(self, channel: str) -> PresenceState:
+    def _present(self, channel: str, at: float) -> PresenceState:
         users = []
         for user_id, doing in self.past.on(channel).items():
             here = {"status": doing.status, "activity": doing.activity, "field": doing.field}
             users.append(msgspec.convert({"user_id": user_id, "name": doing.name, "role": "", **here}, PresentUser))
-        return PresenceState.of(Roster(count=len(users), users=users))
+        notes = self.past.notes.get(channel)
+        locks = [] if notes is None else [_held(lock, at) for lock in notes.locks.values()]
+        return PresenceState.of(Roster(count=len(users), users=users, locks=locks))
 
     def _figures(self) -> dict[str, float]:
         sessions = self.past.sessions
@@ -271,6 +277,10 @@ class Replay:
             "events_total": self._events,
             "deliveries_total": self._deliveries,
         }
+
+
+def _held(lock: RecordedLock, at: float) -> HeldLock:
+    return HeldLock(field=lock.field, user_id=lock.user, name=lock.name, expires_in=round(lock.until - at))
 
 
 def _fact(header: Header) -> Fact:

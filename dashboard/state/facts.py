@@ -9,10 +9,15 @@ from collections import Counter, deque
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+from dashboard.state.bounded_dict import BoundedDict
 from dossier_realtime.protocol.authorization import Fact
+from dossier_realtime.protocol.documents.comments import DocumentCommentPayload
+from dossier_realtime.protocol.documents.document_events import DocumentStatePayload
+from dossier_realtime.protocol.documents.field_locks import HeldLock
 from dossier_realtime.recording.ops.ops_rows import AlertRow, BriefRow
 
 MAX_SCORES = 60  # kept of one relationship
+MAX_THREADS = 200  # open comments and suggestions of one document
 RECENT_SECONDS = 60  # for which a writer counts as an editor of a document
 
 
@@ -82,12 +87,37 @@ class BriefView:
     fact: Fact = field(default_factory=Fact)
 
 
+@dataclass(frozen=True, slots=True)
+class LockView:
+    """A soft lock on a field or clause. `until`: the end that was told; its holder may keep it for longer."""
+
+    held: HeldLock
+    until: float
+
+
 @dataclass(slots=True)
 class DocumentView:
-    """A document, as its edits show it. `operations`: (time, user) of the last ones."""
+    """A document, as its messages show it. `operations`: (time, user) of the last ones. `threads`: the open ones."""
 
     version: int = 0
     operations: deque[tuple[float, str]] = field(default_factory=lambda: deque(maxlen=600))
+    threads: BoundedDict[DocumentCommentPayload] = field(default_factory=lambda: BoundedDict(MAX_THREADS))
+    state: DocumentStatePayload | None = None
+    """The last that was told of whether it takes edits."""
+
+    def discussed(self, thread: DocumentCommentPayload) -> None:
+        """Take a comment or suggestion as it is now; one that is answered goes."""
+        known = self.threads.get(thread.id)
+        if known is not None and known.revision > thread.revision:
+            return
+        if thread.status == "open":
+            self.threads.put(thread.id, thread)
+        else:
+            self.threads.drop(thread.id)
+
+    def undiscussed(self) -> None:
+        """Forget all comments and suggestions."""
+        self.threads = BoundedDict(MAX_THREADS)
 
     def editors(self, at: float) -> list[str]:
         """Return the users who wrote in the last RECENT_SECONDS, latest first."""

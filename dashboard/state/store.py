@@ -21,6 +21,7 @@ from dashboard.state.facts import (
     BriefView,
     DocumentView,
     LimitView,
+    LockView,
     NodeView,
     RelationshipView,
     SecondCounts,
@@ -34,6 +35,8 @@ from dossier_realtime.client.state.presence import PresenceState
 from dossier_realtime.protocol import channels, codec
 from dossier_realtime.protocol.authorization import Fact
 from dossier_realtime.protocol.classification import HIGHEST
+from dossier_realtime.protocol.documents.comments import DocumentComment, DocumentCommentPayload
+from dossier_realtime.protocol.documents.document_events import DocumentStateEvent
 from dossier_realtime.protocol.events import (
     AlertState,
     Event,
@@ -66,8 +69,8 @@ PRESENCE_NAMESPACES = ("dossier", "document", "workspace", "relationship")
 class DashboardState:
     """The fold.
 
-    It changes by `heard`, `stands`, `unread`, `inbox_read`, `doubt_lists`, `present`, `forgotten`, `listed`,
-    `unlisted`, `audited`, `linked` only.
+    It changes by `heard`, `stands`, `discussed`, `unread`, `inbox_read`, `doubt_lists`, `present`, `forgotten`,
+    `listed`, `unlisted`, `audited`, `linked` only.
     """
 
     def __init__(self) -> None:
@@ -83,6 +86,7 @@ class DashboardState:
         self.tasks = TaskBook()
         self.inboxes: BoundedDict[InboxView] = BoundedDict(MAX_INBOXES)  # by user, of those whose page is open
         self.presence: BoundedDict[PresenceState] = BoundedDict(100)
+        self.locks: BoundedDict[dict[str, LockView]] = BoundedDict(100)
         self.came: BoundedDict[float] = BoundedDict(20_000)
         self.sessions: list[dict[str, Any]] = []
         self.people = 0  # users with an open session
@@ -118,11 +122,16 @@ class DashboardState:
                 self._told_rows(topic, told)
                 return  # one per second and topic: kept out of the tail, which is for events
             case RemoteOperation(payload=edit):
-                name = channels.identifier(channel)
-                document = self.documents.get(name) or DocumentView()
+                document = self._document(channel)
                 document.version = max(document.version, edit.version)
                 document.operations.append((at, edit.user_name))
-                self.documents.put(name, document)
+            case DocumentComment(payload=thread):
+                self._document(channel).discussed(thread)
+            case DocumentStateEvent(payload=told):
+                document = self._document(channel)
+                document.state = told
+                if told.deleted:
+                    document.undiscussed()
             case RelationshipHealthChange(payload=change):
                 self._told("relationship", change.relationship_id)
                 self._relationship(change, at)
@@ -154,6 +163,27 @@ class DashboardState:
         """Let the lists of what stands be read again soon: not every step is told by a message."""
         self.lists_doubted = True
 
+    def discussions(self, channel: str) -> set[str]:
+        """Return the ids of the open comments and suggestions of a document that are known."""
+        document = self.documents.get(channels.identifier(channel))
+        return set() if document is None else set(document.threads)
+
+    def discussed(self, channel: str, threads: Iterable[DocumentCommentPayload], before: set[str]) -> None:
+        """Take the open comments and suggestions of a document, as the service listed them.
+
+        `before`: those that were known when it was asked; of them, those that it does not list are open no more.
+        """
+        listed = list(threads)
+        gone = before - {thread.id for thread in listed}
+        if not listed and not gone:
+            return
+        document = self._document(channel)
+        for each in gone:
+            document.threads.drop(each)
+        for thread in listed:
+            document.discussed(thread)
+        self.revision += 1
+
     def unread(self, name: str) -> None:
         """Record that a list of what stands cannot be read: earlier facts may be missing again."""
         if self.read_at.pop(name, None) is not None:
@@ -175,6 +205,15 @@ class DashboardState:
             if self.came.get(f"{channel} {user_id}") is None:
                 self.came.put(f"{channel} {user_id}", at)
         self.presence.put(channel, presence)
+        known = self.locks.get(channel) or {}
+        held = {
+            name: known[name] if name in known and known[name].held == lock else LockView(lock, at + lock.expires_in)
+            for name, lock in presence.locks.items()
+        }
+        if held:
+            self.locks.put(channel, held)
+        else:
+            self.locks.drop(channel)
 
     def forgotten(self, channel: str) -> None:
         """Drop the users of a channel that is no longer followed."""
@@ -182,6 +221,11 @@ class DashboardState:
         for user_id in before.users if before else ():
             self.came.drop(f"{channel} {user_id}")
         self.presence.drop(channel)
+        self.locks.drop(channel)
+        document = self.documents.get(channels.identifier(channel)) if channels.is_in(channel, "document") else None
+        if document is not None:
+            document.undiscussed()  # what becomes of them is not heard any more
+            document.state = None
         self.revision += 1
 
     def listed(
@@ -248,6 +292,12 @@ class DashboardState:
         return sum(node.values.get(name, 0) for node in self.nodes.values() if at - node.at <= 10)
 
     # --- the fold ---------------------------------------------------------------------------------------------
+
+    def _document(self, channel: str) -> DocumentView:
+        name = channels.identifier(channel)
+        document = self.documents.get(name) or DocumentView()
+        self.documents.put(name, document)
+        return document
 
     def _counted(self, topic: str, at: int, values: Mapping[str, float]) -> None:
         second = next((known for known in reversed(self.seconds) if known.at <= at), None)

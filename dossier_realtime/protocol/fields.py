@@ -34,6 +34,8 @@ ChannelField = Annotated[str, Meta(max_length=512)]
 Name = Annotated[str, Meta(pattern=f"^[A-Za-z][A-Za-z0-9_]{{0,63}}{END}")]
 """A word of the domain: an entity type, a field, a status, a trigger."""
 FieldName = Annotated[str, Meta(pattern=f"^[a-z0-9_.]{{1,64}}{END}")]
+QUIET_FIELD = "quiet_edit"
+"""The field that the SDK names in presence while a user holds a quiet edit (docs/protocol.md#present-users)."""
 Line = Annotated[str, Meta(min_length=1, max_length=500, pattern=f"^[^\\x00]*{END}")]
 Paragraph = Annotated[str, Meta(min_length=1, max_length=4000, pattern=f"^[^\\x00]*{END}")]
 # White space and control characters, those of Unicode too.

@@ -82,5 +82,9 @@ class BackgroundClients:
         async with Publisher(token, self._service.http) as publisher:
             await publisher.publish(events)
 
+    def run(self, work: Coroutine[Any, Any, None]) -> None:
+        """Run something else on their loop, to its end."""
+        self._run(work)
+
     def _run(self, work: Coroutine[Any, Any, None]) -> None:
         asyncio.run_coroutine_threadsafe(work, self._loop).result(HANG_SECONDS)

@@ -10,6 +10,8 @@ from dashboard.state.store import DashboardState
 from dossier_realtime.client.state.presence import PresenceState
 from dossier_realtime.protocol.authorization import reader
 from dossier_realtime.protocol.classification import Clearance
+from dossier_realtime.protocol.documents.comments import DocumentComment, DocumentCommentPayload
+from dossier_realtime.protocol.documents.field_locks import HeldLock
 from dossier_realtime.protocol.events import (
     DossierUpdate,
     DossierUpdatePayload,
@@ -24,7 +26,7 @@ from dossier_realtime.protocol.events import (
     TaskUpdate,
     TaskUpdatePayload,
 )
-from dossier_realtime.protocol.fields import Actor, Localized
+from dossier_realtime.protocol.fields import QUIET_FIELD, Actor, Localized
 from dossier_realtime.protocol.responses import PresentUser, Roster
 
 NOW = 1_700_000_000
@@ -85,6 +87,20 @@ def task_assigned(
     return TaskAssigned(channel=f"user:{user}", payload=payload)
 
 
+def comment(key: str = "t-1", document: str = "d-1", **more: Any) -> DocumentComment:
+    """Return a comment by Omar on the words of a document, or, with a `replacement`, a suggestion."""
+    fields: dict[str, Any] = {"quote": "the ports", "status": "open", "text": "Which ones?", "revision": 1}
+    fields["timestamp"] = NOW - 60
+    payload = DocumentCommentPayload(
+        id=key, start=4, end=13, version=7, user_id="u-2", user_name="Omar", **(fields | more)
+    )
+    return DocumentComment(channel=f"document:{document}", payload=payload)
+
+
+def held(field: str, name: str, seconds: int = 30) -> HeldLock:
+    return HeldLock(field=field, user_id=f"u-{name}", name=name, expires_in=seconds)
+
+
 def there(*names: str) -> PresenceState:
     users = [PresentUser(user_id=f"u-{name}", name=name, role="editor") for name in names]
     return PresenceState.of(Roster(count=len(users), users=users))
@@ -125,6 +141,15 @@ def viewer(language: Any = "en", role: Any = "operator", clearance: str = "inter
     return Viewer(language, role, reader(Clearance.parse(clearance)))
 
 
+def _drafting() -> PresenceState:
+    """Return a document's presence: Nora holds a clause, Omar has a quiet edit."""
+    users = [
+        PresentUser(user_id="u-Nora", name="Nora", role="editor", activity="editing", field="clause.4"),
+        PresentUser(user_id="u-Omar", name="Omar", role="editor", activity="editing", field=QUIET_FIELD),
+    ]
+    return PresenceState.of(Roster(count=2, users=users, locks=[held("clause.4", "Nora")]))
+
+
 def busy() -> DashboardState:
     """Return a state in which every page has something to show."""
     state = DashboardState()
@@ -148,6 +173,9 @@ def busy() -> DashboardState:
     brief = {"key": "r-1", "state": "started", "brief_type": "meeting", "estimated_time": 9000, "entity_id": "SA"}
     state.heard("ops:briefs", ops("briefs", {}, {**brief, "progress": 0}), NOW)
     state.heard("document:d-1", edit(7), NOW)
+    state.heard("document:d-1", comment(), NOW)
+    state.heard("document:d-1", comment("t-2", text="", replacement="the three ports"), NOW)
+    state.present("document:d-1", _drafting(), NOW)
     state.heard("relationship:SA-FR", health(64, -20), NOW)
     state.heard("workspace:w-1", task_update("t-1", "in_progress"), NOW)
     state.heard("user:u-1", task_assigned("t-1"), NOW)

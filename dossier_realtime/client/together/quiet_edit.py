@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from functools import partial
 from typing import TYPE_CHECKING
 
 from dossier_realtime.protocol.errors import ErrorCode
+from dossier_realtime.protocol.fields import QUIET_FIELD
 
 from ..errors import ConnectionClosed, DeniedError, TimedOut
 from ..state.editing.document_status import DocumentStatus
@@ -91,7 +91,7 @@ class QuietEdit:
 
 
 class QuietDocument:
-    """The part of an editor that keeps edits quiet."""
+    """The part of an editor that keeps edits quiet. That there are such edits is shown in presence, their text not."""
 
     if TYPE_CHECKING:
         _draft: OpenTransaction | None
@@ -108,6 +108,9 @@ class QuietDocument:
 
         async def flush(self, timeout: float = ...) -> bool:  # noqa: ASYNC109  as the editor has it
             """Send what waits, as `DocumentEditor` does."""
+
+        announce: Callable[[str | None], None]
+        """Show the others the field that the user is in, in the presence of the document."""
 
         def _alone(self) -> float: ...
 
@@ -127,8 +130,14 @@ class QuietDocument:
         def take_back() -> None:
             draft.take_back()
             self._draft = None
+            self.announce(None)
 
-        return QuietEdit(self, partial(self._end_block, draft, join=False), take_back)
+        def end() -> None:
+            self._end_block(draft, join=False)
+            self.announce(None)
+
+        self.announce(QUIET_FIELD)
+        return QuietEdit(self, end, take_back)
 
     @property
     def confirmed_version(self) -> int:

@@ -6,12 +6,14 @@ from bisect import bisect_right
 from contextlib import suppress
 from datetime import UTC
 from itertools import groupby
+from math import inf, nextafter
 from typing import TYPE_CHECKING, NamedTuple
 
 import msgspec
 
 from dossier_realtime.ot.document import Document, apply
 from dossier_realtime.ot.flat import listed, read, units_of
+from dossier_realtime.ot.operations import Operation
 from dossier_realtime.ot.units import Units, from_units, to_units
 from dossier_realtime.protocol.events import RemoteOperation, RemoteOperationPayload
 from dossier_realtime.protocol.responses import DocumentState, Subscribed
@@ -19,8 +21,12 @@ from dossier_realtime.protocol.responses import DocumentState, Subscribed
 from ..index import Index
 from ..moments import Zone, unix, version_or_time, written
 from ..reading import UNFIT
+from .document_notes import DocumentNotes, NotesHistory, RecordedLock, TimedNote, note_of, placed
 
 if TYPE_CHECKING:
+    from dossier_realtime.protocol.documents.comments import DocumentCommentPayload
+    from dossier_realtime.protocol.documents.document_events import DocumentStatePayload
+
     from ..moments import Moment, Place
 
 _operations = msgspec.json.Decoder(RemoteOperation)
@@ -52,11 +58,17 @@ class DocumentHistory:
     """
 
     def __init__(
-        self, name: str, edits: list[RecordedEdit], base: tuple[int, Document], since: float | None = None
+        self,
+        name: str,
+        edits: list[RecordedEdit],
+        base: tuple[int, Document],
+        since: float | None = None,
+        notes: NotesHistory | None = None,
     ) -> None:
         self.name = name
         self.edits = edits
         self.since = since
+        self._notes = notes or NotesHistory()
         self.first, document = base
         self._texts = [document]
 
@@ -104,6 +116,48 @@ class DocumentHistory:
             at = end
         return pieces
 
+    def comments(self, place: Place, tz: Zone = UTC, *, closed: bool = False) -> list[DocumentCommentPayload]:
+        """Return the open comments and suggestions at a version or a time, at their places in its text, by place.
+
+        `closed`: those that are resolved, accepted or rejected too. A recording knows a comment from the first time on
+        at which its readers were told of it. Raises as `at`.
+        """
+        version, notes = self.version(place, tz), self._beside(place, tz)
+        threads = [thread for thread in notes.threads.values() if closed or thread.status == "open"]
+        operations = self._operations(min((thread.version for thread in threads), default=version), version)
+        there = [placed(thread, operations) for thread in threads]
+        return sorted(there, key=lambda thread: (thread.start, thread.timestamp, thread.id))
+
+    def locks(self, place: Place, tz: Zone = UTC) -> list[RecordedLock]:
+        """Return the soft locks that users held at a version or a time, the earliest taken first; raises as `at`."""
+        self.version(place, tz)
+        return list(self._beside(place, tz).locks.values())
+
+    def state(self, place: Place, tz: Zone = UTC) -> DocumentStatePayload:
+        """Return whether the document took edits at a version or a time; raises as `at`."""
+        self.version(place, tz)
+        return self._beside(place, tz).state
+
+    def _operations(self, since: int, version: int) -> list[tuple[int, Operation]]:
+        """Return the operations from one version to another, each with the version that it leads to."""
+        first = max(since, self.first)
+        if first >= version:
+            return []
+        length, found = self.document_at(first).length, list[tuple[int, Operation]]()
+        for edit in self.edits[first - self.first : version - self.first]:
+            operation = read(edit.payload, length)
+            found.append((edit.version, operation))
+            length = operation.after
+        return found
+
+    def _beside(self, place: Place, tz: Zone) -> DocumentNotes:
+        """Return what stood at a time, or until the version after a version came."""
+        asked, at = version_or_time(place, tz)
+        if asked is None:
+            return self._notes.until(at)
+        later = self.edits[asked - self.first :]
+        return self._notes.until(nextafter(later[0].at, 0.0) if later else inf)
+
     def version_at(self, moment: Moment, tz: Zone = UTC) -> int:
         """Return the version in force at a time. Raises KeyError for a time before the recording knows of one."""
         at = unix(moment, tz)
@@ -147,7 +201,18 @@ def history(index: Index, channel: str) -> DocumentHistory:
     edits: list[RecordedEdit] = []
     while base[0] + len(edits) + 1 in found:
         edits.append(found[base[0] + len(edits) + 1])
-    return DocumentHistory(channel, edits, base, since)
+    return DocumentHistory(channel, edits, base, since, _notes(index, channel))
+
+
+def _notes(index: Index, channel: str) -> NotesHistory:
+    """Return what was told of a document beside its text, and where its only node began anew."""
+    told = [TimedNote(index.times[number], None) for number in index.rare["start"] if not index.entry(number)[0].node]
+    for number in index.fanouts.get(channel, ()):
+        with suppress(*UNFIT):  # a note that cannot be read is left out
+            note = note_of(index.entry(number))
+            if note is not None:
+                told.append(TimedNote(index.times[number], note))
+    return NotesHistory(sorted(told, key=lambda one: one.at))
 
 
 def _loaded(index: Index, channel: str, versions: list[int]) -> tuple[float, tuple[int, Document]]:

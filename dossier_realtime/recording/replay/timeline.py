@@ -14,6 +14,7 @@ from dossier_realtime.protocol import channels
 from ..entry import Detail, Entry, Header
 from ..names import must_be_text
 from ..reading import UNFIT, entry_type
+from .document_notes import DocumentNotes, note_of
 
 
 class _Envelope(msgspec.Struct):
@@ -88,8 +89,8 @@ class RecordedState:
     """The state at one time. `take` is the fold; `at` is the time of the last entry taken (Unix seconds).
 
     `limits` by user and class; `settings` of channels where they were changed; `briefs` by request, `alerts` by
-    commitment, `health` by relationship; `versions`: the last one of each document. `known`: the channels of the whole
-    recording, where they are known.
+    commitment, `health` by relationship; `versions`: the last one of each document; `notes`: comments, soft locks and
+    state, by channel. `known`: the channels of the whole recording, where they are known.
     """
 
     at: float = 0.0
@@ -99,6 +100,7 @@ class RecordedState:
     health: dict[str, int] = field(default_factory=dict)
     settings: dict[str, Detail] = field(default_factory=dict)
     versions: dict[str, int] = field(default_factory=dict)
+    notes: dict[str, DocumentNotes] = field(default_factory=dict)
     known: Container[str] | None = None
     unreadable: int = 0
     _limits: dict[tuple[str, str], RecordedLimit] = field(default_factory=dict)
@@ -140,6 +142,8 @@ class RecordedState:
         match header.kind:
             case "start":
                 self.sessions = {name: one for name, one in self.sessions.items() if one.node != header.node}
+                for notes in self.notes.values() if not header.node else ():
+                    notes.restarted()
             case "open":
                 detail = header.detail
                 self.sessions[header.session] = RecordedSession(
@@ -162,6 +166,9 @@ class RecordedState:
                 self.settings[header.channel] = {"classification": header.level, **header.detail}
             case "fanout" | "recovered" if frame is not None:
                 self._event(header, frame)
+                note = note_of(entry)
+                if note is not None:
+                    self.notes.setdefault(header.channel, DocumentNotes()).take(note, header.at)
             case "out" if frame is not None and entry_type(entry).startswith("rate_limit_"):
                 self._limit(header, frame)
             case _:
