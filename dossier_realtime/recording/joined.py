@@ -27,7 +27,7 @@ import msgspec
 from .entry import KEYS, Entry, Header, encode_line, read_header
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Sequence
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
 
     from .entry import Kind
 
@@ -45,6 +45,9 @@ _MADE: Final = (
     "timestamp", "operations", "within",
 )  # fmt: skip
 _OWN: Final = frozenset({"user_id", "user_name", "version", "timestamp"})  # these are never taken from what was sent
+_KNOWN: Final = frozenset(_SENT)
+_NULL: Final = b"null"
+_KEYS: Final = {name: b'"%b":' % name.encode() for name in (*_SENT, *_MADE, "ref", "made")}
 _PLACE_BITS: Final = 2  # of a place, for the entry in its line
 
 _Members = dict[str, msgspec.Raw]
@@ -127,9 +130,18 @@ def join(entries: Sequence[Entry]) -> Joined | None:
         round((last.at - first.at) * 1000),
         round((last.at - acked.at) * 1000),
     )
-    body = _body(header, _frame_decoder.decode(sent), _frame_decoder.decode(made))
-    comes_back = b"\x7f" not in body and list(entries) == list(_entries(header, body))
-    return Joined(header, body) if comes_back else None
+    frame = _frame_decoder.decode(sent)
+    members = {name: bytes(value) for name, value in frame.payload.items()}
+    expected = _expected(header, members)
+    found = _frame_decoder.decode(made).payload
+    other = {name: value for name in _MADE if (value := bytes(found.get(name, _NULL))) != expected.get(name, _NULL)}
+    ref = bytes(frame.ref)
+    if _frames(header, members, ref, other) != tuple(entry.frame for entry in entries):
+        return None
+    if not _KNOWN.issuperset(members) or [*_headers(header)] != [entry.header for entry in entries]:
+        return None
+    body = _body(header, members, ref, other)
+    return None if b"\x7f" in body else Joined(header, body)
 
 
 def encode_joined(joined: Joined, seq: int, after: int, seal: bytes, previous: bytes) -> tuple[bytes, bytes]:
@@ -154,7 +166,7 @@ def can_be_split(head: bytes, body: bytes) -> bool:
     if not body or not is_joined(head):
         return True
     try:
-        _frames(_header_decoder.decode(head), body)
+        _read(_header_decoder.decode(head), body)
     except (ValueError, RecursionError):
         return False
     return True
@@ -169,7 +181,7 @@ def split_line(line: bytes) -> tuple[bytes, ...]:
         return (line,)
     link, head, seal, body = line.removesuffix(b"\n").split(b"\t")
     header = _header_decoder.decode(head)
-    frames = _frames(header, body) if body else (b"", b"", b"")
+    frames = _read(header, body) if body else (b"", b"", b"")
     heads = map(_encode, _headers(header))
     return tuple(b"%b\t%b\t%b\t%b\n" % (link, one, seal, frame) for one, frame in zip(heads, frames, strict=True))
 
@@ -229,63 +241,55 @@ def _headers(joined: JoinedHeader) -> Iterator[Header]:
     )
 
 
-def _entries(header: JoinedHeader, body: bytes) -> Iterator[Entry]:
-    for one, frame in zip(_headers(header), _frames(header, body), strict=True):
-        yield Entry(one, frame, redacted=False)
-
-
-def _expected(header: JoinedHeader, sent: _Members) -> dict[str, bytes]:
+def _expected(header: JoinedHeader, sent: Mapping[str, bytes]) -> dict[str, bytes]:
     """Return the members of the fan-out's payload that need not be written."""
-    user = _encode(header.user)
-    members = {name: bytes(value) for name, value in sent.items() if name in _MADE and name not in _OWN}
-    return members | {
-        "user_id": user,
-        "user_name": user,
-        "version": b"%d" % header.offset,
-        "timestamp": b"%d" % header.at,
-    }
+    members = {name: value for name, value in sent.items() if name not in _OWN}
+    members["user_id"] = members["user_name"] = _encode(header.user)
+    members["version"] = b"%d" % header.offset
+    members["timestamp"] = b"%d" % header.at
+    return members
 
 
-def _body(header: JoinedHeader, sent: _Frame, made: _Frame) -> bytes:
-    members = {name: bytes(value) for name, value in sent.payload.items()}
+def _body(header: JoinedHeader, sent: Mapping[str, bytes], ref: bytes, other: Mapping[str, bytes]) -> bytes:
+    members = dict(sent)
     if members.get("version") == b"%d" % (header.offset - 1):
         del members["version"]
-    if sent.ref:
-        members["ref"] = bytes(sent.ref)
-    expected = _expected(header, sent.payload)
-    other = {name: bytes(made.payload.get(name, b"null")) for name in _MADE}
-    other = {name: value for name, value in other.items() if value != expected.get(name, b"null")}
+    if ref:
+        members["ref"] = ref
     if other:
-        members["made"] = _object(other.items())
-    return _object(members.items())
+        members["made"] = _object(other, other)
+    return _object(members, members)
 
 
-def _frames(header: JoinedHeader, body: bytes) -> tuple[bytes, bytes, bytes]:
-    """Return the frames of the three entries. Raises ValueError for a body of another form."""
-    members = _members_decoder.decode(body)
-    ref, changed = members.pop("ref", None), members.pop("made", None)
-    members.setdefault("version", msgspec.Raw(b"%d" % (header.offset - 1)))
-    other = {} if changed is None else _members_decoder.decode(changed)
-    made = _expected(header, members) | {name: bytes(value) for name, value in other.items()}
-    acked = [("version", b"%d" % header.offset)]
-    if "op_id" in members:
-        acked.append(("op_id", bytes(members["op_id"])))
-    payloads = (
-        _object((name, bytes(members[name])) for name in _SENT if name in members),
-        _object(acked),
-        _object((name, made[name]) for name in _MADE if made.get(name, b"null") != b"null"),
-    )
+def _read(header: JoinedHeader, body: bytes) -> tuple[bytes, bytes, bytes]:
+    """Return the frames that a body stands for. Raises ValueError for a body of another form."""
+    members = {name: bytes(value) for name, value in _members_decoder.decode(body).items()}
+    ref, changed = members.pop("ref", b""), members.pop("made", b"{}")
+    members.setdefault("version", b"%d" % (header.offset - 1))
+    other = {name: bytes(value) for name, value in _members_decoder.decode(changed).items()}
+    return _frames(header, members, ref, other)
+
+
+def _frames(
+    header: JoinedHeader, sent: Mapping[str, bytes], ref: bytes, other: Mapping[str, bytes]
+) -> tuple[bytes, bytes, bytes]:
+    """Return the frames of the three entries."""
+    made = {name: value for name, value in (_expected(header, sent) | dict(other)).items() if value != _NULL}
+    acked = {"version": b"%d" % header.offset}
+    if "op_id" in sent:
+        acked["op_id"] = sent["op_id"]
     channel = _encode(header.channel)
-    told = b"" if ref is None else b',"ref":%b' % bytes(ref)
-    edit, ack, fanout = (
-        b'{"type":"%b","channel":%b,"payload":%b%b}' % (type_.encode(), channel, payload, end)
-        for type_, payload, end in zip(_TYPES, payloads, (told, told, b""), strict=True)
+    told = b',"ref":%b' % ref if ref else b""
+    return (
+        b'{"type":"edit_operation","channel":%b,"payload":%b%b}' % (channel, _object(_SENT, sent), told),
+        b'{"type":"operation_ack","channel":%b,"payload":%b%b}' % (channel, _object(acked, acked), told),
+        b'{"type":"remote_operation","channel":%b,"payload":%b}' % (channel, _object(_MADE, made)),
     )
-    return edit, ack, fanout
 
 
-def _object(members: Iterable[tuple[str, bytes]]) -> bytes:
-    return b"{%b}" % b",".join(b'"%b":%b' % (name.encode(), value) for name, value in members)
+def _object(names: Iterable[str], members: Mapping[str, bytes]) -> bytes:
+    """Return the members that have these names as an object, in the order of the names."""
+    return b"{%b}" % b",".join([_KEYS[name] + members[name] for name in names if name in members])
 
 
 _any_decoder = msgspec.json.Decoder(Header)
