@@ -25,7 +25,9 @@ EYES = 64  # kinds of eyes that look at the same time
 
 def assert_bounded(state: DashboardState, views: ViewCache, sessions: Iterable[PageSession]) -> None:
     """Every collection there is, found by looking for it: one that is new is judged too."""
-    for name, kept in vars(state).items():
+    everything = {**vars(state), **{f"tasks.{name}": kept for name, kept in vars(state.tasks).items()}}
+    del everything["tasks"]
+    for name, kept in everything.items():
         _judge(f"state.{name}", kept)
     assert len(views._views) <= EYES
     for view, _ in views._views.values():
