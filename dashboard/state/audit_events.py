@@ -17,16 +17,54 @@ HEAD: Final = "the head says another link for this entry"
 GONE: Final = "this entry was verified and is not in the journal any more"
 REPLACED: Final = "this entry was verified and another stands in its place"
 _CHANGES: Final = frozenset({"POST", "PUT", "DELETE"})
+_PERSON, _CHANNEL, _FACT = "person", "channel", "fact"
 _CALLS: Final = (
-    (re.compile(r"/v1/users/([^/]+)/disconnect"), "disconnect_user"),
-    (re.compile(r"/v1/users/([^/]+)/limits/lift"), "lift"),
-    (re.compile(r"/v1/sessions/([^/]+)"), "disconnect_session"),
-    (re.compile(r"/v1/tokens/revoke()"), "revoke"),
-    (re.compile(r"/v1/channels/([^/]+)"), "channel"),
-    (re.compile(r"/v1/commitments/([^/]+)/ack"), "acknowledge"),
-    (re.compile(r"/v1/briefs/([^/]+)/cancel"), "cancel"),
-    (re.compile(r"/v1/documents/([^/]+)"), "document"),
-    (re.compile(r"/v1/publish()"), "publish"),
+    ("POST /v1/users/{}/disconnect", "disconnect_user", _PERSON),
+    ("POST /v1/users/{}/limits/lift", "lift", _PERSON),
+    ("DELETE /v1/users/{}/limits/lift", "restore", _PERSON),
+    ("DELETE /v1/sessions/{}", "disconnect_session", _PERSON),
+    ("POST /v1/tokens/revoke", "revoke", ""),
+    ("PUT /v1/channels/{}", "channel", _CHANNEL),
+    ("PUT /v1/documents/{document}", "document", _CHANNEL),
+    ("DELETE /v1/documents/{document}", "delete_document", _CHANNEL),
+    ("PUT /v1/documents/{document}/versions/{}", "version", _CHANNEL),
+    ("POST /v1/documents/{document}/restore", "restore_document", _CHANNEL),
+    ("PUT /v1/documents/{document}/pair", "pair", _CHANNEL),
+    ("DELETE /v1/documents/{document}/pair", "unpair", _CHANNEL),
+    ("POST /v1/documents/{document}/pair/translated", "translated", _CHANNEL),
+    ("POST /v1/documents/{document}/snapshots", "snapshot", _CHANNEL),
+    ("POST /v1/documents/{document}/comments", "comment", _CHANNEL),
+    ("DELETE /v1/documents/{document}/comments/{}", "remove_comment", _CHANNEL),
+    ("POST /v1/documents/{document}/comments/{}/replies", "reply", _CHANNEL),
+    ("POST /v1/documents/{document}/comments/{}/{}", "step_comment", _CHANNEL),
+    ("POST /v1/relationships/{relationship}/score", "score", _CHANNEL),
+    ("POST /v1/relationships/{relationship}/facts", "facts", _CHANNEL),
+    ("PUT /v1/commitments/{}", "register", _FACT),
+    ("DELETE /v1/commitments/{}", "remove_commitment", _FACT),
+    ("POST /v1/commitments/{}/ack", "acknowledge", _FACT),
+    ("POST /v1/commitments/{}/complete", "complete", _FACT),
+    ("POST /v1/commitments/{}/snooze", "snooze", _FACT),
+    ("POST /v1/commitments/{}/delegate", "delegate", _FACT),
+    ("POST /v1/briefs", "ask_brief", ""),
+    ("POST /v1/briefs/claim", "claim_brief", ""),
+    ("POST /v1/briefs/{}/progress", "report_brief", _FACT),
+    ("POST /v1/briefs/{}/complete", "write_brief", _FACT),
+    ("POST /v1/briefs/{}/failed", "give_up_brief", _FACT),
+    ("POST /v1/briefs/{}/cancel", "cancel", _FACT),
+    ("POST /v1/inbox/ack", "read_inbox", ""),
+    ("POST /v1/inbox/snooze", "snooze_inbox", ""),
+    ("POST /v1/publish", "publish", ""),
+)
+"""The calls that change something: what they do, and the kind of their subject, which is the first part in braces.
+
+A channel decides by its level who may see the event; a fact by the level of what it was derived from. A part with a
+name, such as `{document}`, is the id within that namespace.
+"""
+_NAMES: Final = {"document": channels.document, "relationship": channels.relationship}
+_PART: Final = re.compile(r"\\{(\w*)\\}")
+_PATTERNS: Final = tuple(
+    (re.compile(_PART.sub("([^/]+)", re.escape(call))), next(iter(_PART.findall(re.escape(call))), ""), what, subject)
+    for call, what, subject in _CALLS
 )
 
 
@@ -110,25 +148,26 @@ def _called(header: Header) -> AuditEvent | None:
     if method not in _CHANGES or (path == "/v1/publish" and not reason):
         return None  # events of publishers are on the live tail
     status = header.detail.get("status")
-    what, of = _meant(method, path)
+    what, of, subject = _meant(method, path)
     return AuditEvent(
         header.seq,
         header.at,
         header.user,
         what,
         of,
-        of_channel=what in ("channel", "document"),
+        of_channel=subject == _CHANNEL,
         reason=reason,
         status=status if isinstance(status, int) else 0,
-        needs=(header.level or HIGHEST) if what in ("acknowledge", "cancel") else "",
+        needs=(header.level or HIGHEST) if subject == _FACT else header.level if not subject else "",
     )
 
 
-def _meant(method: str, path: str) -> tuple[str, str]:
-    for pattern, what in _CALLS:
-        found = pattern.fullmatch(path)
-        if found is not None and what == "lift" and method == "DELETE":
-            return "restore", unquote(found[1])
+def _meant(method: str, path: str) -> tuple[str, str, str]:
+    """Return what was done, its subject, and the kind of that. A call that is not known may name any fact."""
+    call = f"{method} {path}"
+    for pattern, namespace, what, subject in _PATTERNS:
+        found = pattern.fullmatch(call)
         if found is not None:
-            return what, channels.document(unquote(found[1])) if what == "document" else unquote(found[1])
-    return f"{method} {path}"[:200], ""
+            of = unquote(found[1]) if subject else ""
+            return what, _NAMES[namespace](of) if namespace else of, subject
+    return call[:200], "", _FACT

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import replace
 from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from msgspec import structs
 
+from app.core.schema.openapi import openapi
+from dashboard.language.i18n import TRANSLATIONS
 from dashboard.screen.panes.audit import audit
 from dashboard.state.audit_events import AuditEvent, ChainStatus, audit_event
 from dashboard.state.store import DashboardState
@@ -34,6 +38,12 @@ def call(method: str, path: str, status: int = 200, **more: Any) -> Header:
         (call("PUT", "/v1/channels/dossier%3Acountry%3ASA"), "channel", "dossier:country:SA"),
         (call("PUT", "/v1/documents/d-1"), "document", "document:d-1"),
         (call("POST", "/v1/commitments/c-1/ack"), "acknowledge", "c-1"),
+        (call("POST", "/v1/commitments/c-1/snooze"), "snooze", "c-1"),
+        (call("PUT", "/v1/commitments/c-1"), "register", "c-1"),
+        (call("DELETE", "/v1/documents/d-1/comments/n-1"), "remove_comment", "document:d-1"),
+        (call("POST", "/v1/relationships/SA-FR/facts"), "facts", "relationship:SA-FR"),
+        (call("DELETE", "/v1/users/nora/limits/lift"), "restore", "nora"),
+        (call("POST", "/v1/briefs"), "ask_brief", ""),
         (call("POST", "/v1/briefs/b-1/cancel"), "cancel", "b-1"),
         (call("POST", "/v1/publish", reason="planned work"), "publish", ""),
         (call("POST", "/v1/something/new"), "POST /v1/something/new", ""),
@@ -62,6 +72,42 @@ def test_what_somebody_did_is_told_in_a_word_and_of_what(header: Header, what: s
 )
 def test_what_is_no_act_is_not_told(header: Header) -> None:
     assert audit_event(header) is None
+
+
+CHANGES = [
+    (method.upper(), path)
+    for path, methods in openapi()["paths"].items()
+    for method in methods
+    if method in ("post", "put", "delete", "patch")
+]
+
+
+@pytest.mark.parametrize(("method", "path"), CHANGES)
+def test_every_call_that_changes_something_has_words_in_both_languages(method: str, path: str) -> None:
+    found = audit_event(call(method, re.sub(r"\{\w+\}", "x-1", path), reason="why"))
+    assert found is not None
+    assert f"did.{found.what}" in TRANSLATIONS
+
+
+@pytest.mark.parametrize(("method", "path"), [*CHANGES, ("POST", "/v1/something/new/{secret}")])
+@pytest.mark.parametrize("status", [200, 403])
+def test_a_call_about_what_is_above_the_viewer_is_not_there(method: str, path: str, status: int) -> None:
+    """With its subject, its path and its reason; calls about people, and those that name nothing, are for operators."""
+    subject = re.search(r"\{\w+\}", path)
+    if subject is None or subject[0] in ("{user}", "{session}"):
+        return
+    state = busy()
+    name = "secret:x"
+    header = call(method, re.sub(r"\{\w+\}", name, path), status, reason="the talks with X")
+    for level in ("secret", "") if status == 403 else ("secret",):
+        found = audit_event(structs.replace(header, level=level))
+        assert found is not None
+        if found.of_channel:
+            state.listed([], [listed(found.of, "secret")])
+        state.audited(GOOD, [replace(found, seq=99)])
+        for clearance, is_seen in (("internal", False), ("secret", True)):
+            rows = audit(state, viewer(clearance=clearance), NOW)[-1]["rows"]
+            assert ("99" in [row["key"] for row in rows]) == is_seen, (clearance, level)
 
 
 @given(st.lists(st.sampled_from(["a", "b", "c"]), max_size=30))
