@@ -154,7 +154,7 @@ def test_a_lifted_user_is_shown_first_until_it_ends() -> None:
             for row in limits(state, viewer(clearance="secret"), at)[1]["rows"]
         ]
 
-    nora = ["nora", "general", {"badge": "warned", "tone": "warn"}, None]
+    nora = ["nora", "messages", {"badge": "warned", "tone": "warn"}, None]
     assert shown(NOW) == [["omar", "every class", {"badge": "lifted", "tone": "info"}, {"until": NOW + 900}], nora]
     assert shown(NOW + 900) == [nora]
     state.heard("ops:limits", ops("limits", {}, {**lifted, "state": "restored"}), NOW)

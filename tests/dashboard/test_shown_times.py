@@ -4,23 +4,23 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from datetime import UTC, datetime
+from typing import Any
 
 import pytest
 from playwright.sync_api import Browser, Page, expect
 
-from dashboard.language.i18n import direction, locale
+from dashboard.language.i18n import direction, locale, translations_for
 from dashboard.screen.assets import STYLES, read
-from dashboard.screen.blocks import facts, moment, peek, reading
+from dashboard.screen.blocks import facts, moment, peek, reading, table
 from dashboard.screen.panes.recordings import recordings
 from dashboard.state.store import DashboardState
 from tests.dashboard.samples import viewer
 
 NOW = datetime(2026, 11, 29, 5, 58, 26, tzinfo=UTC).timestamp()
 DAY = 86_400.0
-_DRAW = """([blocks, language, direction, now]) => {
+_DRAW = """([blocks, language, direction, now, words]) => {
     document.documentElement.lang = language
     document.body.dir = direction
-    const words = { inspect: "Show", close: "Close", comma: ", " }
     const place = document.createElement("main")
     document.body.replaceChildren(place)
     const zone = { timeZone: "Asia/Riyadh" }
@@ -75,7 +75,8 @@ def sheet(browser: Browser) -> Iterator[Page]:
 
 
 def draw(page: Page, language: str, *blocks: object, now: float = NOW) -> None:
-    page.evaluate(_DRAW, [blocks, locale(language), direction(language), now])  # type: ignore[arg-type]  # one of both
+    shown: Any = language
+    page.evaluate(_DRAW, [blocks, locale(shown), direction(shown), now, translations_for("en", "js.")])
 
 
 @pytest.mark.parametrize("language", ["en", "ar"])
@@ -102,7 +103,7 @@ def test_what_was_drawn_before_midnight_names_its_day_after_it(sheet: Page) -> N
 
 def test_a_brief_is_read_in_the_direction_of_its_language_with_its_headings_and_tables(sheet: Page) -> None:
     draw(sheet, "ar", facts("f", [("text", reading(BRIEF))]))
-    sheet.get_by_role("button", name="Show").click()
+    sheet.get_by_role("button", name="Inspect").click()
     box = sheet.get_by_role("dialog")
     expect(box.get_by_role("heading", level=3)).to_have_text(["موجز: country ID", "آخر التغييرات"])
     expect(box.get_by_role("row")).to_have_count(3)
@@ -119,7 +120,7 @@ def test_a_brief_is_read_in_the_direction_of_its_language_with_its_headings_and_
 
 def test_a_message_is_read_from_left_to_right_in_both_languages(sheet: Page) -> None:
     draw(sheet, "ar", facts("f", [("text", peek('{"title": "موجز"}'))]))
-    sheet.get_by_role("button", name="Show").click()
+    sheet.get_by_role("button", name="Inspect").click()
     assert sheet.get_by_role("dialog").locator("pre").evaluate("(node) => getComputedStyle(node).direction") == "ltr"
 
 
@@ -139,3 +140,12 @@ def test_the_pattern_of_a_recording_is_read_as_it_is_typed(sheet: Page, language
     draw(sheet, language, *recordings(DashboardState(), viewer(language), NOW))
     label = sheet.locator("label", has_text="dossier:*")
     assert label.evaluate(_PLACE_OF_SIGN) > label.evaluate(_PLACE_OF_LETTER)
+
+
+def test_a_word_without_an_end_pushes_no_column_out_of_sight(sheet: Page) -> None:
+    columns = [("reason", "Reason"), ("outcome", "Outcome")]
+    draw(sheet, "en", table("acts", "Actions", columns, [("1", ["reason " + "x" * 480, "done"])], "", wide=True))
+    outcome = sheet.get_by_role("cell", name="done")
+    box, width = outcome.bounding_box(), sheet.evaluate("() => innerWidth")
+    assert box is not None
+    assert box["x"] + box["width"] <= width

@@ -166,7 +166,7 @@ function drawing({ words, locale, root, perform, turn = null, now = Date.now, zo
   function cell(value) {
     if (value == null) return [make("span", { class: "none" }, "–")]
     if (typeof value === "number") return [formatted(numbers.format(value), { class: "number" })]
-    if (typeof value === "string") return [isolated(value, { dir: "auto", class: value.length <= 26 && "short" })]
+    if (typeof value === "string") return [isolated(value, { dir: "auto", class: value.length <= 26 ? "short" : /\S{60}/.test(value) && "long" })]
     if (value.why) {
       const button = make("button", { type: "button", class: "act", onclick: () => explain(value.why) }, words.why)
       return [badge(value.badge, value.tone), " ", button]

@@ -19,7 +19,7 @@ def brief_details(row: BriefAnswer, viewer: Viewer) -> list[Block]:
     text = row.text if isinstance(row.text, BriefTexts) else None
     error = None if row.error is None else (row.error.ar if viewer.language == "ar" else row.error.en)
     items: list[tuple[str, Cell]] = [
-        ("col.kind", row.type),
+        ("col.kind", viewer.word("brief_type", row.type)),
         ("col.dossier", f"{row.entity_type}:{row.entity_id}"),
         ("detail.requested_by", row.requested_by),
         ("detail.generator", row.generator),

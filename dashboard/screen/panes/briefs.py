@@ -37,7 +37,7 @@ def briefs(state: DashboardState, viewer: Viewer, at: float) -> list[Block]:
 def _cells(how: str, brief: BriefView, viewer: Viewer) -> list[Cell]:
     return [
         short(brief.request_id, _ID_CHARS),
-        brief.facts.brief_type or "",
+        viewer.word("brief_type", brief.facts.brief_type or ""),
         brief.facts.entity_id or "",
         badge(viewer.word("brief", how), _TONES.get(how, "info")),
         viewer.word("stage", brief.stage),

@@ -49,7 +49,7 @@ def _row(who: LimitView, viewer: Viewer) -> list[Cell]:
     return [
         who.name,
         who.user_id,
-        viewer.say("limit.every") if lifted else who.rate_class,
+        viewer.say("limit.every") if lifted else viewer.word("class", who.rate_class),
         badge(viewer.word("limit", who.state), _TONES.get(who.state, "warn")),
         who.rate,
         None if lifted else who.warnings,

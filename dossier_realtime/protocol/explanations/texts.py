@@ -118,7 +118,10 @@ STATUSES: Final[dict[int, Sentence]] = {
     401: ("Refused: the token is not valid.", "مرفوض: الرمز غير صالح."),
     403: ("Refused: the token’s rights do not reach this call.", "مرفوض: حقوق الرمز لا تشمل هذا النداء."),
     404: ("Refused: there is nothing of this name.", "مرفوض: لا شيء بهذا الاسم."),
-    409: ("Refused: it was changed meanwhile.", "مرفوض: تغيّر في هذه الأثناء."),
+    409: (
+        "Refused: it was changed meanwhile, or its id or key stands for something else.",
+        "مرفوض: تغيّر في هذه الأثناء، أو أن معرّفه أو مفتاحه يخص شيئاً آخر.",
+    ),
     413: ("Refused: the call is too large.", "مرفوض: النداء كبير جداً."),
     429: ("Refused: more calls than the user may make.", "مرفوض: نداءات أكثر مما يجوز للمستخدم."),
     503: ("Refused: changes could not be stored then.", "مرفوض: تعذر حفظ التغييرات حينها."),
