@@ -169,3 +169,45 @@ def test_ids_have_a_bound_in_bytes_and_the_oldest_go_first(opened: Opener) -> No
             assert 1_000 <= len(versions) <= 1_100, "what 100,000 bytes hold, and what came since the last purge"
 
     asyncio.run(scene())
+
+
+def test_a_history_ends_at_the_version_that_was_read_and_takes_nothing_of_another_one(opened: Opener) -> None:
+    async def scene() -> None:
+        async with opened() as engine:
+            engine.broker.start(lambda _: None)
+            await engine.broker.join(DOC)
+            await engine.documents.append(DOC, 0, [version(1)])
+            old = await engine.broker.position(DOC)
+            await engine.documents.append(DOC, 1, [version(2)], old.epoch)
+            with pytest.raises(TipMoved):  # version 2 came behind what was read
+                await engine.broker.renew_epoch(DOC, old)
+            assert await log(engine) == [1, 2]
+            await engine.broker.renew_epoch(DOC, await engine.broker.position(DOC))
+            await engine.documents.append(DOC, 0, [version(1)])
+            with pytest.raises(TipMoved):  # the same number, of another history
+                await engine.documents.append(DOC, 1, [version(2)], old.epoch)
+            with pytest.raises(TipMoved):
+                await engine.broker.renew_epoch(DOC, old)
+            now = await engine.broker.position(DOC)
+            assert (now.offset, now.epoch != old.epoch) == (1, True)
+            await engine.documents.append(DOC, 1, [version(2)], now.epoch)
+
+    asyncio.run(scene())
+
+
+def test_of_an_edit_and_a_deletion_at_once_one_is_done_and_the_other_refused(opened: Opener) -> None:
+    async def scene() -> None:
+        async with opened() as engine:
+            engine.broker.start(lambda _: None)
+            await engine.broker.join(DOC)
+            for round_ in range(20):
+                await engine.documents.append(DOC, 0, [version(1)])
+                head = await engine.broker.position(DOC)
+                edit = engine.documents.append(DOC, 1, [version(2)], head.epoch)
+                deletion = engine.broker.renew_epoch(DOC, head)
+                both = (edit, deletion) if round_ % 2 else (deletion, edit)
+                outcomes = await asyncio.gather(*both, return_exceptions=True)
+                assert sorted(map(repr, map(type, outcomes))) == sorted(map(repr, (type(None), TipMoved)))
+                await engine.broker.renew_epoch(DOC)
+
+    asyncio.run(scene())

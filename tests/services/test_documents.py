@@ -43,7 +43,7 @@ class Gate:
         self.faster: list[str] = []
         self.appended = self.looked_up = 0
 
-    async def append(self, channel: str, tip: int, versions: Sequence[Version]) -> None:
+    async def append(self, channel: str, tip: int, versions: Sequence[Version], epoch: str = "") -> None:
         self.reached.set()
         await self.open.wait()
         if self.broken:
@@ -64,7 +64,7 @@ class Gate:
             body = codec.encode(RemoteOperation(channel=channel, payload=payload))
             await self.store.append(channel, tip, [Version(body, "other", None)])
             raise TipMoved(channel)
-        await self.store.append(channel, tip, versions)
+        await self.store.append(channel, tip, versions, epoch)
         self.appended += 1
 
     async def known(self, channel: str, keys: Sequence[OperationKey]) -> Mapping[OperationKey, KnownOperation]:

@@ -55,11 +55,12 @@ class DocumentStore(Protocol):
     like events (`offset` is the version), and they count as its commits.
     """
 
-    async def append(self, channel: str, tip: int, versions: Sequence[Version]) -> None:
+    async def append(self, channel: str, tip: int, versions: Sequence[Version], epoch: str = "") -> None:
         """Commit all as versions `tip + 1`, `tip + 2` …, or none; returns when they are durable and delivered.
 
-        Raises TipMoved when `tip` is no longer the last version, EditsKnown when one of the edits was committed before,
-        and Unavailable (nothing was committed).
+        `epoch` names the history that they continue; empty for whichever is the present one. Raises TipMoved when `tip`
+        is no longer the last version of it, EditsKnown when one of the edits was committed before, and Unavailable
+        (nothing was committed).
         """
 
     async def known(self, channel: str, keys: Sequence[OperationKey]) -> Mapping[OperationKey, KnownOperation]:

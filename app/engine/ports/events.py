@@ -141,8 +141,11 @@ class Broker(Protocol):
         longer kept. At least 10,000 events and 15 min of each channel are kept.
         """
 
-    async def renew_epoch(self, channel: str) -> None:
-        """Begin a new epoch: every position of before is void."""
+    async def renew_epoch(self, channel: str, head: StreamPosition | None = None) -> None:
+        """Begin a new epoch: every position of before is void.
+
+        With `head` only where that is still the head of the channel, in one step. Raises TipMoved where it is not.
+        """
 
     async def channels(self) -> Collection[str]:
         """Return the names of all channels that have events."""

@@ -27,11 +27,13 @@ def submit(context: EffectContext, connection: Connection, effect: SubmitEdit) -
     """Put an edit into its document's queue. Delivery answers its author in the place of the edit's own version."""
     command, identity = effect.command, connection.session.identity
     assert identity is not None  # noqa: S101  the session checked
+    attachment = connection.attachments.get(command.channel)
     submission = EditSubmission(
         EditAuthor(identity.user_id, identity.name, identity.role, connection.connection_id),
         command.payload,
         partial(_answer, context, connection, effect),
         holds=partial(context.rights.holds, connection, Right.WRITE, command.channel),
+        epoch="" if attachment is None else attachment.epoch,
     )
     context.services.documents.submit(command.channel, submission)
 

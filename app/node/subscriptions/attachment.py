@@ -24,3 +24,5 @@ class Attachment(msgspec.Struct, gc=False):
     hidden: bool = False
     held: tuple[Event, ...] = ()
     """Answers that take their place behind the events that the connection catches up on."""
+    epoch: str = ""
+    """Of a document: the history of the text that the connection has."""

@@ -109,6 +109,9 @@ class Subscriptions:
             roster = await self._enter(connection, asked)
             document, text = await self._documents.opened(channel, connection.user_id) if is_document else (None, None)
             position = await self._broker.position(channel)
+            if document is not None and document.epoch != position.epoch:  # it was deleted while it was opened
+                document, text = await self._documents.opened(channel, connection.user_id)
+                position = await self._broker.position(channel)
             if roster is not None and connection.closing is None:
                 roster = await self._enter(connection, asked)  # as it is now; entering again does not wait
         # From here to the end nothing is awaited: the rights that are checked now are those at the first delivery.
@@ -129,6 +132,7 @@ class Subscriptions:
         if before is not None:
             attachment.held = before.held
         attachment.hidden = asked.hidden
+        attachment.epoch = "" if document is None else document.epoch
         self._members.watch(connection, channel, asked.with_presence and roster is not None)
         if asked.with_presence:
             answer.presence = roster

@@ -193,7 +193,7 @@ class DocumentQueue:
         if versions:
             self.appending = tentative
             try:
-                await self._store.append(self._channel, self.committed.version, versions)
+                await self._store.append(self._channel, self.committed.version, versions, self.epoch)
             finally:
                 self.appending = None
             for submission in batch:

@@ -23,6 +23,7 @@ from .shared_texts import SharedText, SharedTexts
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from app.core.position import StreamPosition
     from app.engine.ports.control import ControlBus
     from app.engine.ports.documents import DocumentStore
     from app.engine.ports.events import Broker
@@ -104,12 +105,13 @@ class Documents:
             return
         self.submit(channel, submission)
 
-    async def delete(self, channel: str) -> None:
+    async def delete(self, channel: str, head: StreamPosition) -> None:
         """Delete the document: its versions are void, and its next one is the first of a new history.
 
-        Those who have it open are told. Raises Unavailable.
+        `head` is the last version that is deleted: an edit that is committed behind it is not lost. Those who have the
+        document open are told. Raises TipMoved where it has another last version by now, and Unavailable.
         """
-        await self._broker.renew_epoch(channel)
+        await self._broker.renew_epoch(channel, head)
         await self._control.send(ControlCommand("end_document", channel))
 
     def deleted(self, channel: str) -> None:

@@ -53,7 +53,7 @@ class EditDecision:
         versions that is committed. Gives the loop to others now and then. Raises EditError and Unavailable.
         """
         change = submission.change
-        if change.epoch not in (None, epoch):
+        if change.epoch not in (None, epoch) or submission.epoch not in ("", epoch):
             text = "The document has another history than this version; subscribe to it anew, or read it again"
             raise EditError(ErrorCode.VERSION_CONFLICT, text, tentative.version)
         if isinstance(change, WholeText):

@@ -70,6 +70,8 @@ class EditSubmission:
     is_answered: bool = False
     charged: tuple[int, int] = (0, 0)
     within: DeletedPlace | None = None
+    epoch: str = ""
+    """The history of the text that the author has open; empty where it is not known."""
     _digest: bytes = b""
 
     @property

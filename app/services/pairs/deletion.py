@@ -13,6 +13,8 @@ from typing import TYPE_CHECKING, Final
 import msgspec
 from msgspec import Struct
 
+from app.core.position import StreamPosition
+from app.engine.ports.errors import TipMoved
 from app.engine.ports.records import RecordChange
 from dossier_realtime.protocol import channels
 
@@ -64,10 +66,11 @@ class DocumentDeletion:
             due = self._now() + _DUE_SECONDS
             noted = RecordChange(KIND, channel, revision, msgspec.json.encode(note), due=due)
             await self._publisher.commit([], [noted])
-            if (await self._documents.upcoming(channel)).version != version:
+            try:
+                await self._documents.delete(channel, StreamPosition(epoch, version, 1))
+            except TipMoved:
                 await self._end(channel, revision + 1)
                 return False
-            await self._documents.delete(channel)
             await self._follow(channel, note)
             await self._end(channel, revision + 1)
         return True

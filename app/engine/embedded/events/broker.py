@@ -10,7 +10,7 @@ from app.core.position import StreamPosition, epoch_of
 from app.engine.ages import Ages
 from app.engine.clocks import Clocks
 from app.engine.embedded.events import history
-from app.engine.embedded.events.event_log import Appended
+from app.engine.embedded.events.event_log import Appended, DocumentEnd
 from app.engine.embedded.events.history import StreamHead
 from app.engine.embedded.events.log_access import LogAccess
 from app.engine.limits import EngineLimits
@@ -104,8 +104,9 @@ class EmbeddedBroker:
         head = StreamHead(known.stream, channel, known.epoch, known.oldest, known.offset)
         return await self._reader.run(partial(history.read, head=head, after=after, limit=limit))
 
-    async def renew_epoch(self, channel: str) -> None:
-        await self._writer.submit(partial(self._log.renew, channel=channel), self._begin)
+    async def renew_epoch(self, channel: str, head: StreamPosition | None = None) -> None:
+        end = None if head is None else DocumentEnd(channel, head.offset, head.epoch)
+        await self._writer.submit(partial(self._log.renew, channel=channel, end=end), self._begin)
 
     async def channels(self) -> Collection[str]:
         return {name for name, known in self._channels.items() if known.offset}

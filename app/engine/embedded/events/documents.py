@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 
 from app.engine.embedded.events.broker import EmbeddedBroker
+from app.engine.embedded.events.event_log import DocumentEnd
 from app.engine.embedded.events.log_access import LogAccess
 from app.engine.embedded.events.operation_ids import STREAM, known
 from app.engine.ports.documents import KnownOperation, OperationKey, Version
@@ -19,8 +20,9 @@ class EmbeddedDocuments:
         self._writer, self._reader, self._log, self._broker = access.writer, access.reader, access.log, broker
         self._now = now
 
-    async def append(self, channel: str, tip: int, versions: Sequence[Version]) -> None:
-        work = partial(self._log.append_at, channel=channel, tip=tip, versions=tuple(versions), now=self._now())
+    async def append(self, channel: str, tip: int, versions: Sequence[Version], epoch: str = "") -> None:
+        end = DocumentEnd(channel, tip, epoch)
+        work = partial(self._log.append_at, end=end, versions=tuple(versions), now=self._now())
         await self._writer.submit(work, self._broker.appended)
 
     async def known(self, channel: str, keys: Sequence[OperationKey]) -> Mapping[OperationKey, KnownOperation]:

@@ -53,6 +53,14 @@ class Appended(NamedTuple):
     events: list[Stored]
 
 
+class DocumentEnd(NamedTuple):
+    """The last version of a document that something was decided on. `epoch`: of its history; empty for any."""
+
+    channel: str
+    version: int
+    epoch: str = ""
+
+
 class _Tip:
     """The end of a channel's newest stream."""
 
@@ -125,15 +133,12 @@ class EventLog:
             raise KeyConflict("The idempotency key was used with another body: take a new key")
         return [replace(result, repeated=True) for result in _results.decode(row[1])]
 
-    def append_at(
-        self, db: sqlite3.Connection, channel: str, tip: int, versions: Sequence[Version], now: float
-    ) -> Appended:
-        """Append versions of a document. Raises TipMoved where its stream does not end with `tip`, and EditsKnown."""
-        end = self._find(db, channel)
-        if end.offset != tip:
-            raise TipMoved(channel)
-        if tip:
-            self._ids.refuse_known(db, end.stream, versions)
+    def append_at(self, db: sqlite3.Connection, end: DocumentEnd, versions: Sequence[Version], now: float) -> Appended:
+        """Append versions of a document. Raises TipMoved where its stream has another end, and EditsKnown."""
+        channel = end.channel
+        tip = self._still(db, end)
+        if tip.offset:
+            self._ids.refuse_known(db, tip.stream, versions)
         events = []
         for version in versions:
             rules = DeliveryRules(exclude_connection=version.exclude_connection)
@@ -144,10 +149,18 @@ class EventLog:
             self._ids.remember(db, events[0].stream, numbered, now)
         return Appended([], events)
 
-    def renew(self, db: sqlite3.Connection, channel: str) -> StreamHead:
-        """Begin the channel's next stream; return its head."""
-        tip = self._begin(db, channel, self._find(db, channel).generation + 1)
+    def renew(self, db: sqlite3.Connection, channel: str, end: DocumentEnd | None = None) -> StreamHead:
+        """Begin the channel's next stream; return its head. Raises TipMoved where its stream has not this `end`."""
+        before = self._find(db, channel) if end is None else self._still(db, end)
+        tip = self._begin(db, channel, before.generation + 1)
         return StreamHead(tip.stream, channel, tip.epoch, 1, 0)
+
+    def _still(self, db: sqlite3.Connection, end: DocumentEnd) -> _Tip:
+        """Return the end of a channel's stream. Raises TipMoved where it is another one."""
+        tip = self._find(db, end.channel)
+        if tip.offset != end.version or end.epoch not in ("", tip.epoch):
+            raise TipMoved(end.channel)
+        return tip
 
     def _insert(self, db: sqlite3.Connection, entry: PublicationEntry) -> Stored:
         tip = self._find(db, entry.channel)

@@ -8,12 +8,14 @@ from contextlib import suppress
 from app.engine.delivery_rules import DeliveryRules
 from app.engine.document_versions import operation_key
 from app.engine.ports.documents import KnownOperation, OperationKey, Version
-from app.engine.ports.errors import Unavailable
+from app.engine.ports.errors import TipMoved, Unavailable
 from app.engine.redis.connection import asked, execute
 from app.engine.redis.log.broker import LogParts
 from app.engine.redis.log.requests import CommitParts, EditId, Tip
 from app.engine.redis.log.stored_event import StoredEvent
 from app.engine.redis.scripts import loader
+
+_MAX_GENERATIONS = 10_000  # of documents that were edited lately
 
 
 class RedisDocuments:
@@ -21,9 +23,11 @@ class RedisDocuments:
 
     def __init__(self, parts: LogParts) -> None:
         self._client, self._keys = parts.client, parts.keys
-        self._reader, self._lane = parts.reader, parts.lane
+        self._reader, self._lane, self._store = parts.reader, parts.lane, parts.store
+        self._generations: dict[str, tuple[str, int]] = {}
 
-    async def append(self, channel: str, tip: int, versions: Sequence[Version]) -> None:
+    async def append(self, channel: str, tip: int, versions: Sequence[Version], epoch: str = "") -> None:
+        generation = await self._generation(channel, epoch) if epoch else -1
         events = [StoredEvent(channel, one.body, _rules(one)) for one in versions]
         # An edit of several parts is found by its last version: once that is there, all parts are.
         last = {
@@ -34,7 +38,20 @@ class RedisDocuments:
         stored = {operation_key(*key): key for key in last}
         ids = [EditId(name, *last[key]) for name, key in stored.items()]
         kept = [True] * len(events)
-        await self._lane.submit(CommitParts(events, kept, tip=Tip(channel, tip), ids=ids, edits=stored))
+        await self._lane.submit(CommitParts(events, kept, tip=Tip(channel, tip, generation), ids=ids, edits=stored))
+
+    async def _generation(self, channel: str, epoch: str) -> int:
+        """Return the generation of a history; it is asked for once. Raises TipMoved where it has ended."""
+        known = self._generations.get(channel)
+        if known is not None and known[0] == epoch:
+            return known[1]
+        _, (head,) = await self._reader.heads([channel])
+        if self._store.epoch(channel, head.generation) != epoch:
+            raise TipMoved(channel)
+        self._generations[channel] = epoch, head.generation
+        if len(self._generations) > _MAX_GENERATIONS:
+            del self._generations[next(iter(self._generations))]
+        return head.generation
 
     async def known(self, channel: str, keys: Sequence[OperationKey]) -> Mapping[OperationKey, KnownOperation]:
         if not keys:

@@ -9,6 +9,7 @@ from typing import Final
 
 from app.core.domain.domain_facts import DomainFact
 from app.core.position import StreamPosition
+from app.engine.ports.errors import TipMoved
 from app.engine.ports.events import (
     IdempotencyKey,
     Publication,
@@ -19,7 +20,7 @@ from app.engine.ports.events import (
 )
 from app.engine.ports.records import RecordChange
 from app.engine.redis.bus import Bus
-from app.engine.redis.connection import Client, asked, execute, members
+from app.engine.redis.connection import Argument, Client, asked, execute, members
 from app.engine.redis.keys import RedisKeys
 from app.engine.redis.log.cursors import ChannelCursors
 from app.engine.redis.log.history import LogReader
@@ -145,10 +146,18 @@ class RedisBroker:
         events = await self._reader.events(channel, generation, after, limit)
         return [event.publication(self._store, as_delivered=False) for event in events]
 
-    async def renew_epoch(self, channel: str) -> None:
+    async def renew_epoch(self, channel: str, head: StreamPosition | None = None) -> None:
         await self._lane.barrier()
-        lane, sharded = bytes.fromhex(self._lane.id), int(self._lane.sharded)
-        generation = await loader.run(self._client, "renew", [self._keys.meta], self._keys.log, channel, lane, sharded)
+        asked_for: tuple[Argument, ...] = "", ""
+        if head is not None:
+            _, (found,) = await self._reader.heads([channel])
+            if self._store.epoch(channel, found.generation) != head.epoch:
+                raise TipMoved(channel)
+            asked_for = found.generation, head.offset
+        place = channel, bytes.fromhex(self._lane.id), int(self._lane.sharded), *asked_for
+        generation = await loader.run(self._client, "renew", [self._keys.meta], self._keys.log, *place)
+        if generation < 0:
+            raise TipMoved(channel)
         self._begun.add(channel)
         self._cursors.renew(channel, generation)
 

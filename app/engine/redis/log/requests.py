@@ -16,10 +16,11 @@ from app.engine.redis.log.stored_event import StoredEvent, encoded
 
 
 class Tip(NamedTuple):
-    """The last version of a document that its next ones were made for."""
+    """The last version of a document that its next ones were made for. `generation`: of its history; -1 for any."""
 
     channel: str
     version: int
+    generation: int = -1
 
 
 class EditId(NamedTuple):

@@ -12,7 +12,7 @@
 --       key, named, digest, keep   the idempotency key, `user NUL key`, the digest of the body, milliseconds to keep it; key "": none
 --       entries   {channel, durable, blob}: blob is what readers get, beside its numbers
 --       changes   {kind, key, revision, body, labels, order, due, expires, placed_by}, absent values false
---       tip       {channel, version} that the entries come after; false: any
+--       tip       {channel, version, generation} that the entries come after, generation -1: any; false: any
 --       ids       {operation key, index of its last entry, digest}; oldest: Unix seconds of ids that may go
 --       now       Unix seconds; rows: the number of ids that are kept; logged: commits kept for a node's journal
 -- Reply {status, …}
@@ -95,7 +95,7 @@ end
 local ops
 if request.tip then
   local head = head_of(request.tip[1])
-  if head.offset ~= request.tip[2] then
+  if head.offset ~= request.tip[2] or (request.tip[3] >= 0 and head.generation ~= request.tip[3]) then
     return {'TIP', head.offset}
   end
   ops = log .. 'ops:' .. request.tip[1] .. ':' .. text(head.generation)
