@@ -108,8 +108,12 @@ def _texts(tree: Path) -> dict[str, str]:
     }
 
 
+def _is_as_before(path: str, text: str) -> bool:
+    """Compare with the whole tree: some of what is generated there says nothing of messages."""
+    return (ROOT / path).is_file() and (ROOT / path).read_text("utf-8") == text
+
+
 def test_an_event_without_behaviour_touches_three_places(copy: Path) -> None:
-    before = _texts(copy)
     _replace(copy / EVENTS, "Publishable = (\n   ", STRUCT)
     _replace(copy / NAMESPACES, "{events.DossierUpdate}", "{events.DossierUpdate, events.VisitAnnounced}")
     (copy / CLIENT_EXAMPLE).write_text(SAID, "utf-8")
@@ -118,7 +122,7 @@ def test_an_event_without_behaviour_touches_three_places(copy: Path) -> None:
     generated = _run(copy, "-m", "tools.generate")
     assert generated.returncode == 0, generated.stderr
     after = _texts(copy)
-    changed = {path for path in after if after[path] != before.get(path)}
+    changed = {path for path in after if not _is_as_before(path, after[path])}
     assert changed == {EVENTS, NAMESPACES, CLIENT_EXAMPLE, SERVER_EXAMPLE} | GENERATED
     for path in GENERATED:
         assert "visit_announced" in after[path], path
