@@ -10,7 +10,7 @@ import socket
 import ssl
 import struct
 from collections import deque
-from collections.abc import Callable, Iterable
+from collections.abc import Awaitable, Callable, Iterable
 from contextlib import suppress
 from typing import Any, NamedTuple, Protocol, Self
 
@@ -216,6 +216,8 @@ class Client:
         self.login: Message = {}
         self.closed: tuple[int, str] | None = None
         self.answers_pings = True
+        self.in_step: Callable[[], Awaitable[None]] | None = None
+        """Waits until what other nodes did is delivered by this one, where there are others."""
         self.on_message: Callable[[Message], None] | None = None
         """Called with each message as it comes, before anybody can `receive` it."""
         self._mailbox: deque[Message] = deque()
@@ -228,7 +230,9 @@ class Client:
     @classmethod
     async def unauthenticated(cls, to: Reachable, **how: Any) -> Self:
         """Connect and shake hands; `how` as for `Raw.open`."""
-        return cls(await Raw.upgraded(to, **how))
+        client = cls(await Raw.upgraded(to, **how))
+        client.in_step = getattr(to, "in_step", None)
+        return client
 
     @classmethod
     async def connect(cls, to: Reachable, token: str, session_id: str | None = None, **how: Any) -> Self:
@@ -272,8 +276,11 @@ class Client:
     async def settle(self) -> list[Message]:
         """Wait for a pong, behind which nothing queued is left, and return the mailbox, emptied.
 
+        Where there are several nodes, what was done on others before is delivered first.
         Counts as a ping against the rate (60 a minute unless configured).
         """
+        if self.in_step is not None:
+            await self.in_step()
         answer = await self.ask({"type": "ping"})
         assert answer["type"] == "pong", answer
         return self.take_all()

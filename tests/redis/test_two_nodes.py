@@ -62,6 +62,24 @@ async def test_what_no_hint_told_is_found_and_read(redis_server: RedisServer, tm
 
 
 @asynchronous
+async def test_who_asks_for_the_head_after_an_ack_elsewhere_is_told_of_it(
+    redis_server: RedisServer, tmp_path: Path
+) -> None:
+    url, prefix = redis_server.url, tmp_path.name
+    async with (
+        opened_node(url, prefix, "n1") as first,
+        opened_node(url, prefix, "n2", joined=[CHANNEL]) as second,
+    ):
+        first.engine._parts.lane.sharded = True  # no hint tells of it
+        for n in range(1, 6):
+            (acked,) = await first.publish(event(n))
+            position = await second.engine.broker.position(CHANNEL)
+            assert (position.epoch, position.offset) == (acked.epoch, n)
+            assert second.numbers(CHANNEL) == list(range(1, n + 1)), "what comes after the position is told after it"
+            assert len(await second.engine.broker.read(CHANNEL, 0, 10)) == n
+
+
+@asynchronous
 async def test_a_hole_before_an_own_event_is_filled_first(redis_server: RedisServer, tmp_path: Path) -> None:
     url, prefix = redis_server.url, tmp_path.name
     async with (

@@ -1,4 +1,7 @@
-"""One service for all tests of this folder: rates and connections that no test here reaches."""
+"""One service for all tests of this folder: rates and connections that no test here reaches.
+
+Tests of the modules in `OVER_NODES` run once more, over two nodes on one Redis: each dial leads to the other node.
+"""
 
 from __future__ import annotations
 
@@ -6,6 +9,8 @@ from collections.abc import Iterator
 
 import pytest
 
+from tests.harness.node_pair import NodePair
+from tests.harness.redis_server import RedisServer
 from tests.harness.service import Service
 
 ROOMY = {
@@ -19,10 +24,77 @@ ROOMY = {
     "limits.handshakes_per_second": 100_000,
 }
 
+ONE, PAIR = "one_process", "two_nodes"
+
+OVER_NODES = frozenset(
+    f"test_{name}"
+    for name in (
+        "actions",
+        "acts",
+        "briefs",
+        "brief_facts",
+        "brief_workers",
+        "comments",
+        "connection_limit",
+        "deleted_documents",
+        "deleted_places",
+        "document_batches",
+        "documents",
+        "edit_ids",
+        "exports",
+        "field_locks",
+        "formatting",
+        "http",
+        "ids_of_others",
+        "inboxes",
+        "keys_of_others",
+        "lists",
+        "lost_rights",
+        "mass_ends",
+        "own_channel",
+        "pairs",
+        "presence_of_tabs",
+        "quotas",
+        "read_only",
+        "recovery",
+        "replies",
+        "revisions",
+        "rfc6455",
+        "snapshots",
+        "visible_pages",
+        "waiting_changes",
+        "where_to_begin",
+        "whole_texts",
+        "wrong_calls",
+    )
+)
+"""Modules whose tests ask for what the contract promises, and for nothing of one process."""
+
+
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    name = metafunc.module.__name__.rpartition(".")[2]
+    if "service" in metafunc.fixturenames and name in OVER_NODES:
+        metafunc.parametrize("service", [ONE, pytest.param(PAIR, marks=pytest.mark.long)], indirect=True)
+
 
 @pytest.fixture(scope="session")
-def service(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Service]:
+def one_process(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Service]:
     """Return a running service that all tests share; its log is judged when all are done."""
     with Service(tmp_path_factory.mktemp("web") / "data", ROOMY) as running:
         yield running
     running.assert_log_clean()
+
+
+@pytest.fixture(scope="session")
+def two_nodes(tmp_path_factory: pytest.TempPathFactory, redis_server: RedisServer) -> Iterator[Service]:
+    """Return two running nodes that all tests share, likewise."""
+    with NodePair(tmp_path_factory.mktemp("pair") / "data", redis_server, ROOMY) as running:
+        yield running
+    running.assert_log_clean()
+
+
+@pytest.fixture
+def service(request: pytest.FixtureRequest) -> Service:
+    """Return the service that a test runs on."""
+    found: Service = request.getfixturevalue(getattr(request, "param", ONE))
+    return found

@@ -29,6 +29,7 @@ from .edit_submission import WholeText
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
+    from app.core.position import StreamPosition
     from app.engine.ports.documents import DocumentStore, KnownOperation, OperationKey
     from app.engine.ports.events import Broker
     from app.services.quotas import Quotas
@@ -82,6 +83,7 @@ class DocumentQueue:
         self._loading: asyncio.Task[None] | None = None
         self._is_loaded = False
         self._working: asyncio.Task[None] | None = None
+        self._turned: asyncio.Future[None] = self._loop.create_future()  # done when the turn under way has ended
 
     def idle_since(self, now: float) -> float:
         """Return the seconds without an edit, 0 while there is work."""
@@ -105,9 +107,14 @@ class DocumentQueue:
     async def _is_current(self) -> bool:
         """Return whether no other node has committed a version since, and the document is not another one."""
         position = await self._broker.position(self._channel)
-        if self._working is None and (position.epoch != self.epoch or position.offset > self.committed.version):
+        while self._working is not None and self._is_loaded and self._is_behind(position):
+            await asyncio.shield(self._turned)  # its commit finds out what others have committed
+        if self._is_behind(position):
             self._is_loaded = False
         return self._is_loaded
+
+    def _is_behind(self, position: StreamPosition) -> bool:
+        return position.epoch != self.epoch or position.offset > self.committed.version
 
     def reload(self) -> None:
         """Load the document again before its next use: its history has ended."""
@@ -145,7 +152,11 @@ class DocumentQueue:
     async def _work(self) -> None:
         try:
             while self._waiting:
-                await self._turn([self._waiting.popleft() for _ in range(min(MAX_BATCH, len(self._waiting)))])
+                self._turned = self._loop.create_future()
+                try:
+                    await self._turn([self._waiting.popleft() for _ in range(min(MAX_BATCH, len(self._waiting)))])
+                finally:
+                    self._turned.set_result(None)
         finally:
             self._working = None
 
@@ -229,6 +240,8 @@ class DocumentQueue:
                 ]
                 self._charge(submission, made, begins=tentative.version == 0)
             except EditError as refusal:
+                if await self._must_reconsider(submission):
+                    return list(batch[index:])
                 await self._answer_without_version(submission, refusal)
                 continue
             if not steps:
@@ -245,6 +258,14 @@ class DocumentQueue:
                 tentative.advance(step, submission.author.user_id)
                 self._pending[tentative.version] = PendingVersion(submission, version.body, version is made[-1])
         return []
+
+    async def _must_reconsider(self, submission: EditSubmission) -> bool:
+        """Return whether a refusal was decided without what other nodes have committed: then all is read again."""
+        if submission.is_reconsidered or not self._is_behind(await self._broker.position(self._channel)):
+            return False
+        submission.is_reconsidered = True
+        self._is_loaded = False
+        return True
 
     def _charge(self, submission: EditSubmission, made: Sequence[Version], *, begins: bool) -> None:
         """Charge the bytes and the channel that the edit adds to its author's quotas. Raises EditError.

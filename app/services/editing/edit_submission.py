@@ -59,7 +59,8 @@ class EditSubmission:
     `answer` is called with the version that the edit became, or with the error for which it was refused. `holds`:
     whether the author still has the right to edit; asked again before a commit. `charged`: the channels and bytes that
     were charged to the author for versions that are not committed yet. `within`: the place of an insert inside of text
-    that was deleted meanwhile, as it is decided.
+    that was deleted meanwhile, as it is decided. `is_reconsidered`: it was refused by a text without what other nodes
+    had committed, and is decided once more.
     """
 
     author: EditAuthor
@@ -72,6 +73,7 @@ class EditSubmission:
     within: DeletedPlace | None = None
     epoch: str = ""
     """The history of the text that the author has open; empty where it is not known."""
+    is_reconsidered: bool = False
     _digest: bytes = b""
 
     @property

@@ -6,6 +6,7 @@ import asyncio
 import random
 from collections.abc import Awaitable, Callable, Sequence
 from contextlib import AsyncExitStack
+from functools import partial
 from typing import Self
 
 import httpx
@@ -33,12 +34,12 @@ class _SocketWay:
         self._connecting = asyncio.Lock()
 
     async def send(self, ledger: Ledger, event: str) -> None:
-        """Send once. Raises ConnectionError where no answer came."""
+        """Send once. Raises ConnectionError where no answer came, or one that asks to try again."""
         async with self._connecting:
             if self._peer is None or self._peer.closed.done():
                 self._peer = await Peer.connect(self._to, self._token)
         ledger.sent(event, CHANNEL, now())
-        answer = await self._peer.ask(update(event) | {"idempotency_key": event})
+        answer = await _asked(self._peer, update(event) | {"idempotency_key": event})
         assert answer["type"] == "ack", answer
         ledger.acked(event, Place(answer["epoch"], answer["offset"]), now())
 
@@ -51,7 +52,7 @@ class Senders:
         self._stack = AsyncExitStack()
         self._ways: list[Callable[[Ledger, str], Awaitable[None]]] = []
         self.unanswered = 0
-        """Sends to which no answer came, each of which was sent once more."""
+        """Sends to which no answer came, or one that asks to try again; each was sent once more."""
 
     async def __aenter__(self) -> Self:
         for one in self._to:
@@ -84,10 +85,23 @@ class Senders:
 
 def _by_http(client: httpx.AsyncClient) -> Callable[[Ledger, str], Awaitable[None]]:
     async def send(ledger: Ledger, event: str) -> None:
-        response = await post(client, ledger, [update(event)], event)
+        response = _served(await post(client, ledger, [update(event)], event))
         assert response.status_code == 200, response.text
 
     return send
+
+
+async def _asked(peer: Peer, message: Message) -> Message:
+    answer = await peer.ask(message)
+    if answer.get("error_code") == "SERVICE_UNAVAILABLE":
+        raise ConnectionError(answer["message"])
+    return answer
+
+
+def _served(response: httpx.Response) -> httpx.Response:
+    if response.status_code == 503:
+        raise ConnectionError(response.text)
+    return response
 
 
 async def use_keys_for_other_events(to: Sequence[Reachable], token: str, keys: Sequence[str]) -> None:
@@ -96,8 +110,16 @@ async def use_keys_for_other_events(to: Sequence[Reachable], token: str, keys: S
         peer = await Peer.connect(one, token)
         async with door(one, token) as client:
             for key in keys:
-                answer = await peer.ask(update(f"other-{key}") | {"idempotency_key": key})
-                assert (answer["type"], answer.get("error_code")) == ("error", "INVALID_MESSAGE_FORMAT"), answer
-                body: Message = {"events": [update(f"other-{key}")]}
-                response = await client.post("/publish", json=body, headers={"Idempotency-Key": key})
-                assert response.status_code == 409, response.text
+                await until_connected(partial(_use_by_socket, peer, key))
+                await until_connected(partial(_use_by_http, client, key))
+
+
+async def _use_by_socket(peer: Peer, key: str) -> None:
+    answer = await _asked(peer, update(f"other-{key}") | {"idempotency_key": key})
+    assert (answer["type"], answer.get("error_code")) == ("error", "INVALID_MESSAGE_FORMAT"), answer
+
+
+async def _use_by_http(client: httpx.AsyncClient, key: str) -> None:
+    body: Message = {"events": [update(f"other-{key}")]}
+    response = _served(await client.post("/publish", json=body, headers={"Idempotency-Key": key}))
+    assert response.status_code == 409, response.text

@@ -127,6 +127,7 @@ class RedisBroker:
 
     async def position(self, channel: str) -> StreamPosition:
         _, (head,) = await self._reader.heads([channel])
+        await self._cursors.reach(channel, head)  # what another node has answered is known here to who asks afterwards
         generation, offset = self._delivered(channel) or (head.generation, head.offset)
         oldest = head.oldest if generation == head.generation else 1
         return StreamPosition(self._store.epoch(channel, generation), offset, oldest)

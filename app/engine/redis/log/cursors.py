@@ -7,8 +7,11 @@ from collections.abc import Callable, Iterable, KeysView, Sequence
 from contextvars import Context, copy_context
 from typing import Final, NamedTuple
 
+import structlog
+
 from app.engine.ports.errors import Unavailable
 from app.engine.ports.events import Publication
+from app.engine.redis.connection import CALL_SECONDS
 from app.engine.redis.log.history import ChannelHead, LogReader
 from app.engine.redis.log.marks import DeliveryMarks
 from app.engine.redis.log.store_state import StoreState
@@ -19,6 +22,8 @@ HINT_SECONDS: Final = 0.01
 
 _PAGE: Final = 500
 _RETRY_SECONDS: Final = 0.25
+
+_log = structlog.get_logger("redis")
 
 Deliver = Callable[[Sequence[Publication]], None]
 
@@ -192,6 +197,21 @@ class ChannelCursors:
             self._head(cursor, (head.generation, head.offset))
             self._advance(cursor)
 
+    async def reach(self, channel: str, head: ChannelHead) -> None:
+        """Return when a joined channel was delivered up to this head of it, or when its log has lost that place."""
+        cursor, place = self._cursors.get(channel), (head.generation, head.offset)
+        if cursor is None:
+            return
+        self.compare(channel, head)
+        try:
+            async with asyncio.timeout(CALL_SECONDS):
+                while not self._has_reached(cursor, place):
+                    if cursor.refill is None or cursor.refill.done():
+                        return
+                    await asyncio.wait({cursor.refill}, timeout=HINT_SECONDS)  # it may go on for what came since
+        except TimeoutError:
+            _log.warning("redis_channel_behind", behind=place[1] - cursor.offset)
+
     def renew(self, channel: str, generation: int) -> None:
         """Go on in another epoch of a channel, from its beginning."""
         cursor = self._cursors.get(channel)
@@ -243,6 +263,10 @@ class ChannelCursors:
         cursor.known = max(cursor.known, place)
         if place[0] > cursor.generation and place[1] == 0:
             cursor.generation, cursor.offset = place[0], 0
+
+    def _has_reached(self, cursor: ChannelCursor, place: tuple[int, int]) -> bool:
+        is_void = self._cursors.get(cursor.channel) is not cursor or cursor.joining is not None
+        return is_void or cursor.place >= place
 
     def _blocked(self, events: Sequence[NumberedEvent]) -> bool:
         ahead: dict[str, int] = {}
