@@ -9,7 +9,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from tests.harness.node_pair import NodePair
+from tests.harness.over_nodes.node_pair import NodePair
 from tests.harness.redis_server import RedisServer
 from tests.harness.service import Service
 
@@ -29,43 +29,12 @@ ONE, PAIR = "one_process", "two_nodes"
 OVER_NODES = frozenset(
     f"test_{name}"
     for name in (
-        "actions",
         "acts",
-        "briefs",
-        "brief_facts",
-        "brief_workers",
-        "comments",
-        "connection_limit",
-        "deleted_documents",
-        "deleted_places",
         "document_batches",
         "documents",
         "edit_ids",
-        "exports",
-        "field_locks",
-        "formatting",
-        "http",
-        "ids_of_others",
-        "inboxes",
-        "keys_of_others",
-        "lists",
-        "lost_rights",
-        "mass_ends",
         "own_channel",
-        "pairs",
-        "presence_of_tabs",
-        "quotas",
-        "read_only",
-        "recovery",
-        "replies",
-        "revisions",
-        "rfc6455",
-        "snapshots",
-        "visible_pages",
-        "waiting_changes",
         "where_to_begin",
-        "whole_texts",
-        "wrong_calls",
     )
 )
 """Modules whose tests ask for what the contract promises, and for nothing of one process."""
