@@ -7,7 +7,7 @@ import threading
 from collections.abc import Sequence
 from pathlib import Path
 
-from app.core.domain.documents import RECENT
+from app.core.domain.documents import RECENT, VersionedDocument
 from app.core.ratelimit import RateLimiter
 from app.engine.build import open_engine
 from app.engine.embedded.events.documents import EmbeddedDocuments
@@ -111,3 +111,38 @@ def _documents(engine: Engine) -> Documents:
 
 def _edit(answers: asyncio.Queue[object], content: str, version: int) -> EditSubmission:
     return EditSubmission(EditAuthor("ali", "Ali"), EditPayload("insert", 0, version, content), answers.put_nowait)
+
+
+def test_the_last_move_stays_also_where_an_earlier_one_learns_later_what_the_text_is(tmp_path: Path) -> None:
+    async def scene() -> None:
+        engine = await open_engine("embedded", tmp_path, limits=EngineLimits(), rates=RateLimiter(), clock=Clock())
+        try:
+            documents, answers = _documents(engine), asyncio.Queue[object]()
+            documents.submit(DOC, _edit(answers, "text", 0))
+            assert await answers.get() == 1
+            asked: list[asyncio.Future[None]] = []
+
+            async def upcoming(channel: str) -> VersionedDocument:
+                asked.append(asyncio.get_running_loop().create_future())
+                await asked[-1]
+                return await documents.upcoming(channel)
+
+            cursors, owner = Cursors(upcoming, engine.broker), CursorOwner("c1", "bea", "Bea")
+            moves = [
+                asyncio.create_task(cursors.move(DOC, owner, CursorPayload(position=position)))
+                for position in (1, 2, 3)
+            ]
+            while len(asked) < 3:  # noqa: ASYNC110  the tasks begin
+                await asyncio.sleep(0)
+            for move, answer in reversed(list(zip(moves, asked, strict=True))):
+                answer.set_result(None)
+                await move
+            (resting,) = cursors.resting(DOC, await documents.upcoming(DOC), "ali")
+            assert resting.position == 3
+            while len(asked) < 4:  # noqa: ASYNC110  it is about to be told
+                await asyncio.sleep(0.005)
+            asked[3].cancel()
+        finally:
+            await engine.close()
+
+    asyncio.run(scene())

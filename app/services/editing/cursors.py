@@ -10,6 +10,7 @@ import asyncio
 from contextlib import suppress
 from dataclasses import dataclass, field
 from hashlib import blake2b
+from itertools import count
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from app.core.domain.documents import EditError, placed_cursor
@@ -48,10 +49,14 @@ class CursorOwner(NamedTuple):
 
 @dataclass(slots=True)
 class _Cursor:
-    """A connection's cursor. `place.version` is the version of the text that it is placed on."""
+    """A connection's cursor. `place.version` is the version of the text that it is placed on.
+
+    `number`: of the move that brought it there; later moves have higher ones.
+    """
 
     owner: CursorOwner
     place: CursorPayload
+    number: int = 0
 
 
 @dataclass(slots=True)
@@ -70,15 +75,22 @@ class Cursors:
         self._cursors: dict[str, dict[str, _Cursor]] = {}
         self._paces: dict[tuple[str, str], _Pace] = {}
         self._tasks: set[asyncio.Task[None]] = set()
+        self._moves = count(1)
 
     async def move(self, channel: str, owner: CursorOwner, cursor: CursorPayload) -> None:
         """Publish a cursor, at once or when the interval since the user's last one is over.
 
+        The order of the calls decides where it stays, whichever of them learns first what the text is.
+
         Raises EditError and Unavailable.
         """
+        number = next(self._moves)
         versioned = await self._upcoming(channel)
         place = _placed(versioned, _Cursor(owner, cursor))
-        self._cursors.setdefault(channel, {})[owner.connection_id] = _Cursor(owner, place)
+        here = self._cursors.setdefault(channel, {})
+        if owner.connection_id in here and here[owner.connection_id].number > number:
+            return
+        here[owner.connection_id] = _Cursor(owner, place, number)
         key = channel, owner.user_id
         pace = self._paces.get(key)
         if pace is None:
