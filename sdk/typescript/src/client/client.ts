@@ -67,7 +67,9 @@ export class DossierRealtimeClient implements RealtimeConnection {
     const heard = (message: ServerMessage | UnknownMessage): void =>
       this.emit(message instanceof UnknownMessage ? "#unknown" : message.type, message);
     const report = (error: Error): void => this.reported(error);
-    const runner = (this.runner = new ConnectionRunner(url, source, Socket, connectTimeout, clock));
+    const fixed = typeof source === "string";
+    const bring = fixed ? () => source.trim() : source;
+    const runner = (this.runner = new ConnectionRunner(url, bring, fixed, Socket, connectTimeout, clock));
     const write = (frame: string): void => runner.write(frame);
     this.session = new ClientSession({ write, heard, report }, sendTimeout);
     this.connection = new ClientConnection(
@@ -86,7 +88,7 @@ export class DossierRealtimeClient implements RealtimeConnection {
       },
       options.backoff ?? new Backoff(),
       () => clock.random(),
-      typeof source === "function",
+      !fixed,
     );
     runner.connection = this.connection;
     runner.report = report;

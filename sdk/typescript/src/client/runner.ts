@@ -3,7 +3,7 @@ import { Backoff } from "./backoff.js";
 import type { Clock } from "./clock.js";
 import type { ClientConnection } from "./connection.js";
 import { watchPage } from "./lifecycle.js";
-import type { TokenSource, WebSocketConstructor, WebSocketLike } from "./options.js";
+import type { WebSocketConstructor, WebSocketLike } from "./options.js";
 
 const STANDSTILL = 1_000; // so late an alarm rings where the page did not run
 const RENEWAL = { base: 1_000, max: 15_000 }; // ms between the tries of a renewal
@@ -20,7 +20,8 @@ export class ConnectionRunner {
 
   constructor(
     private readonly url: string,
-    private readonly source: TokenSource,
+    private readonly source: () => string | Promise<string>, // a function: what prints a client prints no token
+    private readonly fixed: boolean,
     private readonly Socket: WebSocketConstructor | undefined,
     private readonly timeout: number,
     private readonly clock: Clock,
@@ -143,7 +144,7 @@ export class ConnectionRunner {
 
   /** Ask for a token. Rejects with AuthFailed for a final refusal, with ConnectFailed for one to try again. */
   async token(): Promise<string> {
-    if (typeof this.source === "string") return this.source.trim();
+    if (this.fixed) return this.source();
     const { source, clock, timeout } = this;
     let timer: unknown;
     try {
