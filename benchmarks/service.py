@@ -9,7 +9,7 @@ import sys
 import tempfile
 import time
 import urllib.request
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -58,13 +58,15 @@ class Running:
 
 
 @contextmanager
-def service(ended: Callable[[Path], None] | None = None) -> Iterator[Running]:
-    """Start the service, and stop it at the end; `ended` gets its folder then."""
+def service(
+    ended: Callable[[Path], None] | None = None, settings: Mapping[str, str] | None = None
+) -> Iterator[Running]:
+    """Start the service, and stop it at the end; `ended` gets its folder then. `settings`: variables, beside ROOMY."""
     with tempfile.TemporaryDirectory() as data:
         folder = Path(data)
         token = _mint(folder, "--sub", "bench", "--permission", "write:document:*")
         output = folder / "output"
-        process = begin(output, "serve", "--port", "0", "--data", data)
+        process = begin(output, "serve", "--port", "0", "--data", data, settings=settings)
         try:
             yield Running(_port(process, output), token, psutil.Process(process.pid), folder)
         finally:
@@ -74,11 +76,11 @@ def service(ended: Callable[[Path], None] | None = None) -> Iterator[Running]:
             ended(folder)
 
 
-def begin(output: Path, *arguments: str) -> subprocess.Popen[bytes]:
+def begin(output: Path, *arguments: str, settings: Mapping[str, str] | None = None) -> subprocess.Popen[bytes]:
     """Start `run.py` with these arguments and roomy limits; its output goes to a file."""
     with output.open("wb") as written:
         return subprocess.Popen(  # noqa: S603  our own program
-            [sys.executable, "run.py", *arguments], cwd=ROOT, env=_environment(), stdout=written
+            [sys.executable, "run.py", *arguments], cwd=ROOT, env=_environment() | dict(settings or {}), stdout=written
         )
 
 

@@ -23,6 +23,7 @@ from tests.harness.tokens import SECRET
 DEPLOY = ROOT / "deploy"
 COMPOSE = DEPLOY / "compose"
 METRIC = re.compile(r"\bdossier_[a-z_]+")
+SELECTED = re.compile(r"\b(dossier_[a-z_]+)\{([a-z_]+)[=!]")
 
 
 def composed() -> dict[str, Any]:
@@ -155,9 +156,19 @@ def test_boards_and_alerts_ask_for_metrics_that_the_service_has(tmp_path: Path) 
     questions = [target["expr"] for panel in board["panels"] for target in panel["targets"]]
     asked = {name for question in (rules, *questions) for name in METRIC.findall(question)}
     with Service(tmp_path / "data") as service:
-        said = {name.partition("{")[0] for name in service.metrics()}
+        metrics = service.metrics()
+    said = {name.partition("{")[0] for name in metrics}
     assert asked - said == set()
-    assert {one["alert"] for one in yaml.safe_load(rules)["groups"][0]["rules"]} >= {"NodeDown", "JournalLost"}
+    for metric, label in {found for question in (rules, *questions) for found in SELECTED.findall(question)}:
+        assert any(name.startswith(f"{metric}{{") and f'{label}="' in name for name in metrics), (metric, label)
+    alerts = [one for group in yaml.safe_load(rules)["groups"] for one in group["rules"]]
+    assert {one["alert"] for one in alerts} >= {"NodeDown", "JournalLost"}
+    for one in alerts:
+        assert one.keys() <= {"alert", "expr", "for", "labels", "annotations"}, one  # others stop Prometheus
+        assert re.fullmatch(r"\d+[smh]", one.get("for", "1s")), one
+        assert one["expr"].count("(") == one["expr"].count(")"), one
+        assert one["labels"]["severity"] in ("page", "ticket"), one
+        assert one["annotations"]["summary"], one
     assert yaml.safe_load((COMPOSE / "prometheus.yml").read_text())["rule_files"] == ["/etc/prometheus/alerts.yml"]
 
 
