@@ -11,6 +11,7 @@ from benchmarks.nodes.crowd import Crowd, event
 from benchmarks.nodes.deployments import Deployment, RedisProcess
 from benchmarks.service import ROOT
 from benchmarks.wire import Socket
+from dossier_realtime.protocol import channels
 
 _SCRIPTS = ROOT / "app" / "engine" / "redis" / "scripts"
 
@@ -45,19 +46,19 @@ async def print_memory(redis: RedisProcess, deployment: Deployment, things: int)
     publisher = await Socket.open(node.port, node.mint("writer", "write:dossier:*"))
     used = [redis.number("memory", "used_memory")]
 
-    async def publish(channels: Sequence[str]) -> None:
-        for number, channel in enumerate(channels):
+    async def publish(names: Sequence[str]) -> None:
+        for number, channel in enumerate(names):
             publisher.send(event(channel) | {"ref": str(number)})
             await publisher.until(b'"ref":"%d"' % number)
         used.append(redis.number("memory", "used_memory"))
 
-    await publish([f"dossier:country:m{number}" for number in range(things)])
-    await publish(["dossier:country:m0"] * things)
+    await publish([channels.dossier("country", f"m{number}") for number in range(things)])
+    await publish([channels.dossier("country", "m0")] * things)
     token = node.mint("reader", "read:dossier:*")
     opened = [await Socket.open(node.port, token) for _ in range(things)]
     used.append(redis.number("memory", "used_memory"))
     for number, one in enumerate(opened):
-        one.send({"type": "subscribe", "channel": f"dossier:country:m{number}"})
+        one.send({"type": "subscribe", "channel": channels.dossier("country", f"m{number}")})
         await one.until(b'"type":"subscribed"')
     used.append(redis.number("memory", "used_memory"))
     grown = [(after - before) / things for before, after in pairwise(used)]

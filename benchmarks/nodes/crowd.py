@@ -9,8 +9,9 @@ from typing import Any
 
 from benchmarks.nodes.deployments import Deployment
 from benchmarks.wire import Socket
+from dossier_realtime.protocol import channels
 
-_CHANNEL = "dossier:country:SA"
+_CHANNEL = channels.dossier("country", "SA")
 _PUBLISHERS = 2
 _WINDOW = 64  # events that each publisher has under way at most
 

@@ -151,6 +151,11 @@ class Authentication:
                 connection.apply(session.revoked(command.reason, connection.now))
                 return None
         if session.own.received:
-            await self._subscriptions.attach_own(connection, channels.user(identity.user_id))
+            try:
+                await self._subscriptions.attach_own(connection, channels.user(identity.user_id))
+            except Unavailable:
+                busy = refuse_busy(connection, asked.ref)
+                connection.restart()
+                return busy
         connection.execute(effects)
         return None

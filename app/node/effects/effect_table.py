@@ -5,6 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, TypeAlias, TypeVar
 
 from app.core.sessions.effects import DomainCommand
+from app.engine.ports.errors import Unavailable
+from app.node.effects.replies import refuse_busy
 
 if TYPE_CHECKING:
     import asyncio
@@ -54,7 +56,7 @@ class EffectTable:
     def in_turn(self, kind: type[E], handler: Callable[[Connection, E], Work]) -> None:
         """Run the handler before the connection's next message."""
         self._rows[kind] = lambda connection, effect, subject: self._outcomes.begin(
-            effect, handler(connection, subject)
+            effect, _answered(connection, subject, handler)
         )
 
     def in_turn_while(
@@ -63,7 +65,7 @@ class EffectTable:
         """Run the handler before the connection's next message where `holds` says so once it began, else beside it."""
 
         def row(connection: Connection, effect: Any, subject: E) -> asyncio.Task[None] | None:
-            begun = self._outcomes.begin(effect, handler(connection, subject))
+            begun = self._outcomes.begin(effect, _answered(connection, subject, handler))
             return begun if holds(connection) else None
 
         self._rows[kind] = row
@@ -72,10 +74,19 @@ class EffectTable:
         """Run the handler beside the connection's next messages; handlers begin in the order of the messages."""
 
         def row(connection: Connection, effect: Any, subject: E) -> None:
-            self._outcomes.begin(effect, handler(connection, subject))
+            self._outcomes.begin(effect, _answered(connection, subject, handler))
 
         self._rows[kind] = row
 
     def uncounted(self, kind: type[E], handler: Callable[[Connection, E], Coroutine[Any, Any, None]]) -> None:
         """Run the handler before the connection's next message; the decision counted that message already."""
         self._rows[kind] = lambda connection, _, subject: self._background.start(handler(connection, subject))
+
+
+async def _answered(connection: Connection, subject: E, handler: Callable[[Connection, E], Work]) -> ErrorCode | None:
+    """Run a handler; where the store cannot do it now, say so: a message without an answer is waited for in vain."""
+    try:
+        return await handler(connection, subject)
+    except Unavailable:
+        message = getattr(subject, "command", subject)
+        return refuse_busy(connection, getattr(message, "ref", None), getattr(message, "channel", None))

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import asyncio
 from collections import Counter
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING, Final
 
 from app.core.presence import Member, Profile
+from app.engine.ports.errors import Unavailable
 from app.node.subscriptions.catch_up import CatchUp
 from app.node.subscriptions.channel_members import ChannelMembers
 from app.node.subscriptions.join_order import JoinOrder
@@ -81,8 +82,11 @@ class Subscriptions:
             self._members.go_live(connection, channel)
 
     async def receive_own(self, connection: Connection, asked: ReceiveOwn) -> None:
-        """Deliver the user's own channel again, which had been withheld."""
-        await self.attach_own(connection, asked.channel)
+        """Deliver the user's own channel again, which had been withheld; send the client away where that fails."""
+        try:
+            await self.attach_own(connection, asked.channel)
+        except Unavailable:
+            connection.restart()
 
     def holds_messages(self, connection: Connection) -> bool:
         """Return whether the connection's next message waits for its subscriptions that are under way.
@@ -92,9 +96,19 @@ class Subscriptions:
         return not connection.outbox.holds_long or self._order.count(connection.connection_id) > _MAX_WAITING_JOINS
 
     async def join(self, connection: Connection, asked: Join) -> ErrorCode | None:
-        """Subscribe, answer, and begin to catch up; return the code of a refusal."""
+        """Subscribe, answer, and begin to catch up; return the code of a refusal.
+
+        Raises:
+            Unavailable: the store cannot do it now; the connection is on the channel as before.
+        """
         async with self._order.turn(connection.connection_id):
-            return await self._join(connection, asked)
+            try:
+                return await self._join(connection, asked)
+            except Unavailable:
+                if asked.channel not in connection.attachments:
+                    connection.session.subscriptions.discard(asked.channel)
+                    self._background.start(self._undo(connection, asked.channel))
+                raise
 
     async def _join(self, connection: Connection, asked: Join) -> ErrorCode | None:
         channel = asked.channel
@@ -280,6 +294,11 @@ class Subscriptions:
         """Undo a join whose client left before it was done."""
         await self._presence.leave(channel, connection.connection_id)
         await self._leave_all([channel])
+
+    async def _undo(self, connection: Connection, channel: str) -> None:
+        """Undo a join that the store did not complete, as far as it can be reached."""
+        with suppress(Unavailable):
+            await self._gave_up(connection, channel)
 
     @contextmanager
     def _needing(self, channel: str) -> Iterator[None]:
