@@ -29,6 +29,7 @@ _LOOK_SECONDS: Final = 1.0  # between two looks at the wall clock, which may jum
 _READ_SECONDS: Final = 30.0  # between two questions to the store, for what other nodes changed
 _FIRST_PAUSE_SECONDS, _MAX_PAUSE_SECONDS = 1.0, 300.0  # before a record that failed is handed out again
 _STOP_TIMEOUT_SECONDS: Final = 5.0
+_LONG_SECONDS: Final = 30.0  # for one record, while all others of all kinds wait
 _log = structlog.get_logger("due")
 
 DueHandler: TypeAlias = "Callable[[Record, float], Awaitable[None]]"
@@ -170,6 +171,8 @@ class DueClock:
         known = kind.postponed.get(record.key)
         failed_before = known is not None and known.revision == record.revision
         pause = min(2 * known.pause, _MAX_PAUSE_SECONDS) if known and failed_before else _FIRST_PAUSE_SECONDS
+        loop = asyncio.get_running_loop()
+        warning = loop.call_later(_LONG_SECONDS, self._warn, name, record.key)
         try:
             await kind.handle(record, self._clock().wall)
         except Moved:
@@ -178,5 +181,11 @@ class DueClock:
             raise
         except Exception:
             _log.exception("a record that is due could not be handled; it is tried again", kind=name, record=record.key)
+        finally:
+            warning.cancel()
         # Where it was handled, its revision is another; where not, it must not hold up the others.
         kind.postponed[record.key] = _Postponed(record.revision, self._clock().steady + pause, pause)
+
+    def _warn(self, name: str, key: str) -> None:
+        text = "records that are due wait for one that takes long: nothing is raised meanwhile; start again, report it"
+        _log.warning(text, kind=name, record=key, seconds=_LONG_SECONDS)

@@ -11,6 +11,7 @@ from tempfile import TemporaryDirectory
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from structlog.testing import capture_logs
 
 from app.core.instant import Instant
 from app.core.ratelimit import RateLimiter
@@ -114,6 +115,31 @@ def test_each_record_is_handed_out_once_when_its_wall_time_comes(tmp_path: Path)
                 clock.wall += 12 * HOUR
                 await eventually_async(lambda: service.handed == ["a", "b", "d", "c"])
             assert service.attempts == 4
+
+    asyncio.run(scene())
+
+
+def test_a_record_that_holds_up_all_others_is_named_in_the_log(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("app.services.due_clock._LONG_SECONDS", 0.01)
+
+    async def scene() -> None:
+        clock = SetClock()
+        async with opened(tmp_path, clock) as engine:
+            service, freed = Reminders(engine), asyncio.Event()
+
+            async def slow(record: Record, now: float) -> None:
+                if record.key == "slow":
+                    await freed.wait()
+                await service.handle(record, now)
+
+            with capture_logs() as told:
+                async with running(DueClock(engine.records, clock, {KIND: slow})) as due_clock:
+                    await keep(engine, due_clock, slow=clock.wall - 2, other=clock.wall - 1)
+                    await eventually_async(lambda: bool(told))
+                    assert service.handed == []
+                    freed.set()
+                    await eventually_async(lambda: service.handed == ["slow", "other"])
+            assert (told[0]["kind"], told[0]["record"], told[0]["log_level"]) == (KIND, "slow", "warning")
 
     asyncio.run(scene())
 

@@ -258,6 +258,11 @@ def test_a_revoked_token_ends_its_sessions_and_is_good_for_nothing(
     assert answer.headers["WWW-Authenticate"] == "Bearer"
 
 
+@pytest.mark.parametrize("body", [{}, {"user": ""}, {"jti": ""}, {"user": "nora", "jti": "t-1"}])
+def test_a_revocation_that_names_nobody_is_refused(operator: Caller, body: dict[str, str]) -> None:
+    assert refused(operator("POST", "/v1/tokens/revoke", body)) == (400, "INVALID_MESSAGE_FORMAT")
+
+
 def test_a_channel_that_was_used_is_listed_with_all_that_holds_on_it(
     service: Service, publisher: Caller, operator: Caller
 ) -> None:

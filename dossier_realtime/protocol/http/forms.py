@@ -47,8 +47,8 @@ class DocumentText(Struct, forbid_unknown_fields=True):
 class Revocation(Struct, forbid_unknown_fields=True):
     """The tokens to revoke: one by its `jti`, or all that were issued to a user so far. Exactly one of the two."""
 
-    jti: str | None = None
-    user: str | None = None
+    jti: Annotated[str, Meta(min_length=1)] | None = None
+    user: Annotated[str, Meta(min_length=1)] | None = None
 
 
 class LimitsLift(Struct, forbid_unknown_fields=True):
