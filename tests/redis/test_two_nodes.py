@@ -147,6 +147,25 @@ async def test_of_two_nodes_one_appends_to_a_tip(redis_server: RedisServer, tmp_
 
 
 @asynchronous
+async def test_an_edit_of_a_text_that_went_with_its_store_is_not_taken(tmp_path: Path) -> None:
+    """The new store has the same generation and the same tip."""
+    document = "document:7"
+    with RedisServer(tmp_path / "redis") as server:
+        async with opened_node(server.url, "dossier", "n1", joined=[document]) as node:
+            documents = node.engine.documents
+            epoch = (await node.engine.broker.position(document)).epoch
+            await documents.append(document, 0, [Version(b'{"of":"the old text"}', "ali", "o1")], epoch)
+            server.command("FLUSHALL")  # the node learns of it by this edit, or by a beat
+            with pytest.raises(TipMoved):
+                await documents.append(document, 0, [Version(b'{"of":"the old text"}', "ali", "o2")], epoch)
+            await eventually_async(lambda: node.lost == [document])
+            with pytest.raises(TipMoved):
+                await documents.append(document, 0, [Version(b'{"of":"the old text"}', "ali", "o3")], epoch)
+            new = (await node.engine.broker.position(document)).epoch
+            await documents.append(document, 0, [Version(b'{"of":"the new text"}', "ali", "o4")], new)
+
+
+@asynchronous
 async def test_a_new_epoch_is_followed_by_nodes_that_did_not_begin_it(
     redis_server: RedisServer, tmp_path: Path
 ) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 
+from app.core.position import epoch_of
 from app.engine.delivery_rules import DeliveryRules
 from app.engine.document_versions import operation_key
 from app.engine.ports.documents import KnownOperation, OperationKey, Version
@@ -27,7 +28,7 @@ class RedisDocuments:
         self._generations: dict[str, tuple[str, int]] = {}
 
     async def append(self, channel: str, tip: int, versions: Sequence[Version], epoch: str = "") -> None:
-        generation = await self._generation(channel, epoch) if epoch else -1
+        generation, store = await self._history(channel, epoch) if epoch else (-1, "")
         events = [StoredEvent(channel, one.body, _rules(one)) for one in versions]
         # An edit of several parts is found by its last version: once that is there, all parts are.
         last = {
@@ -38,20 +39,24 @@ class RedisDocuments:
         stored = {operation_key(*key): key for key in last}
         ids = [EditId(name, *last[key]) for name, key in stored.items()]
         kept = [True] * len(events)
-        await self._lane.submit(CommitParts(events, kept, tip=Tip(channel, tip, generation), ids=ids, edits=stored))
+        at = Tip(channel, tip, generation, store)
+        await self._lane.submit(CommitParts(events, kept, tip=at, ids=ids, edits=stored))
 
-    async def _generation(self, channel: str, epoch: str) -> int:
-        """Return the generation of a history; it is asked for once. Raises TipMoved where it has ended."""
+    async def _history(self, channel: str, epoch: str) -> tuple[int, str]:
+        """Return the generation and the store of a history; it is asked for once. Raises TipMoved where it has ended.
+
+        A store that replaced another one counts generations anew: what is known of one says nothing of the other.
+        """
         known = self._generations.get(channel)
-        if known is not None and known[0] == epoch:
-            return known[1]
-        _, (head,) = await self._reader.heads([channel])
-        if self._store.epoch(channel, head.generation) != epoch:
+        if known is not None and known[0] == epoch and self._store.epoch(channel, known[1]) == epoch:
+            return known[1], self._store.store
+        store, (head,) = await self._reader.heads([channel])
+        if epoch_of(store, channel, head.generation) != epoch:
             raise TipMoved(channel)
         self._generations[channel] = epoch, head.generation
         if len(self._generations) > _MAX_GENERATIONS:
             del self._generations[next(iter(self._generations))]
-        return head.generation
+        return head.generation, store
 
     async def known(self, channel: str, keys: Sequence[OperationKey]) -> Mapping[OperationKey, KnownOperation]:
         if not keys:

@@ -226,12 +226,20 @@ class CommitLane:
             if job.given_up and not job.seq:
                 self._queue.popleft()
                 continue
+            if not job.seq and self._has_other_history(job):
+                self._queue.popleft()
+                self._answered(job, [b"TIP"])
+                continue
             if job.decide is not None and jobs:
                 break
             jobs.append(self._queue.popleft())
             if job.decide is not None:
                 break
         return jobs
+
+    def _has_other_history(self, job: _Job) -> bool:
+        """Return whether a job is for versions of a store that is not there any more."""
+        return job.parts.tip is not None and job.parts.tip.store not in ("", self._store.store)
 
     def _put_back(self, jobs: Sequence[_Job]) -> None:
         for job in reversed(jobs):

@@ -16,11 +16,15 @@ from app.engine.redis.log.stored_event import StoredEvent, encoded
 
 
 class Tip(NamedTuple):
-    """The last version of a document that its next ones were made for. `generation`: of its history; -1 for any."""
+    """The last version of a document that its next ones were made for.
+
+    `generation`: of its history; -1 for any. `store`: the id of the store that the history is in; "" for any.
+    """
 
     channel: str
     version: int
     generation: int = -1
+    store: str = ""
 
 
 class EditId(NamedTuple):
@@ -68,7 +72,7 @@ class RequestArguments:
                 "digest": self._put(b"" if key is None else key.digest),
                 "entries": [(one.channel, numbered, self._put(encoded(one))) for one, numbered in kept],
                 "changes": [self._change(one) for one in parts.changes],
-                "tip": parts.tip if parts.tip is not None else False,
+                "tip": parts.tip[:3] if parts.tip is not None else False,
                 "ids": [(self._put(one.key), one.entry, self._put(one.digest)) for one in parts.ids],
             },
         )
