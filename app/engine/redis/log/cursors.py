@@ -90,7 +90,7 @@ class ChannelCursors:
         """Called with commits of this node that are not to be delivered: for its journal."""
         self.has_unanswered: Callable[[], bool] = lambda: False
         """Return whether this node may have committed something whose place it does not know yet."""
-        self._read: set[int] = set()  # numbers of commits that were read and delivered meanwhile
+        self._read: set[tuple[str, int]] = set()  # store and number of commits that were read and delivered meanwhile
 
     def find(self, channel: str) -> ChannelCursor | None:
         """Return the place of a channel that is joined or is being joined."""
@@ -332,16 +332,20 @@ class ChannelCursors:
         past = [event for event in events if event.offset and self._is_past(event)]
         if not past:
             return events
-        missing = [event for event in past if event.commit not in self._read]
+        missing = [event for event in past if self._number(event) not in self._read]
         if missing:
             self._send(missing, context, self.record)
         return [event for event in events if event not in past]
 
     def _is_past(self, event: NumberedEvent) -> bool:
-        if event.commit in self._read or event.store not in ("", self._store.store):
+        if self._number(event) in self._read or event.store not in ("", self._store.store):
             return True
         cursor = self._cursors.get(event.event.channel)
         return cursor is not None and cursor.joining is None and (event.generation, event.offset) <= cursor.place
+
+    def _number(self, event: NumberedEvent) -> tuple[str, int]:
+        """Return the number of an event's commit; each store counts anew."""
+        return event.store or self._store.store, event.commit
 
     def _bypass(self, cursor: ChannelCursor) -> None:
         """Let go of what waits and lies behind the place of a channel."""
@@ -357,7 +361,7 @@ class ChannelCursors:
 
     def _send_batch(self, batch: Sequence[_Waiting]) -> None:
         if self.has_unanswered():
-            self._read.update(waiting.event.commit for waiting in batch if waiting.is_read)
+            self._read.update(self._number(waiting.event) for waiting in batch if waiting.is_read)
         self._send([waiting.event for waiting in batch], _context(batch[0]) or copy_context())
         for waiting in batch:
             if waiting.own is not None:

@@ -174,6 +174,7 @@ class CommitLane:
                     self._forget_read()
                     continue
                 self._drop_given_up()
+                self._forget_read()
                 if self._closing and not self._queue:
                     return
                 await asyncio.sleep(RETRY_SECONDS)
