@@ -46,21 +46,25 @@ class HeadComparison:
         """Look at all joined channels next time: hints were lost."""
         self._compared = -1
 
-    async def compare(self, commit: int) -> bool:
-        """Compare up to a commit, if that was not done; return whether it was due. Raises Unavailable."""
+    async def compare(self, commit: int) -> None:
+        """Compare up to a commit, if that was not done. Raises Unavailable."""
         now = asyncio.get_running_loop().time()
         is_whole = self._compared < 0 or now - self._whole_at >= WHOLE_SECONDS
         if commit == self._compared and not self._joining and not is_whole:
-            return False
+            return
         channels = list(self._cursors.joined) if is_whole else await self._behind(commit)
         joining, self._joining = self._joining, set()
-        if not await self._look(list({*channels, *joining} & self._cursors.joined)):
+        try:
+            is_whole_store = await self._look(list({*channels, *joining} & self._cursors.joined))
+        except BaseException:
+            self._joining |= joining  # their heads are still to be asked for
+            raise
+        if not is_whole_store:
             self._compared = -1
-            return True
+            return
         self._compared = commit
         if is_whole:
             self._whole_at = now
-        return True
 
     async def _behind(self, commit: int) -> list[str]:
         """Return the joined channels that were changed since the last look and are not known to be delivered."""

@@ -89,8 +89,8 @@ class Pulse:
         if self._sent - self._heard > MISSED_BEATS:
             self._heard = self._sent
             parts.bus.reconnect()
-        if await self._heads.compare(int(commit)):
-            await self._broker.find_begun()
+        await self._heads.compare(int(commit))
+        await self._broker.find_begun()  # each time: one that failed is made up for, though nobody commits any more
 
     async def _lost(self, known: str, reason: str) -> None:
         if self._parts.store.store != known:  # found out meanwhile, by a commit or another node
