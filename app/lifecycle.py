@@ -175,11 +175,13 @@ class Service:
             self._stopped.set()  # asked again: at once
 
     async def _drain(self) -> None:
-        with suppress(asyncio.CancelledError):
-            await self._parts.due_clock.stop()
-            self.listeners.leave_shared()
-            await self.node.drain()
-        self._stopped.set()
+        try:
+            with suppress(asyncio.CancelledError):
+                await self._parts.due_clock.stop()
+                self.listeners.leave_shared()
+                await self.node.drain()
+        finally:  # whatever fails: who asked once waits for the end
+            self._stopped.set()
 
     async def _complete_journal(self) -> None:
         """Record the events that were committed before a crash and are not in the journal yet."""

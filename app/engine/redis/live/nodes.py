@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 import msgspec
+import structlog
 
 from app.engine.ports.errors import Unavailable
 from app.engine.ports.sessions import NodeRecord
@@ -10,6 +13,7 @@ from app.engine.redis.live.access import LiveAccess, pairs
 from app.engine.redis.live.homes import Homes
 
 _KEPT_SECONDS = 60.0
+_log = structlog.get_logger("redis")
 _DECODER = msgspec.json.Decoder(NodeRecord)
 
 
@@ -20,6 +24,7 @@ class RedisNodes:
         self._access, self._homes = access, homes
         self._known: dict[str, NodeRecord] = {}
         self._own: dict[str, NodeRecord] = {}
+        self._is_told = False  # whether a report that cannot be read was logged
 
     def report(self, record: NodeRecord) -> None:
         self._own[record.node] = record
@@ -29,7 +34,7 @@ class RedisNodes:
         name, from_ = self._access.keys.live("nodes"), self._access.clocks.unix() - _KEPT_SECONDS
         try:
             found = pairs(await self._access.ask("HGETALL", name))
-            self._known = {node: _DECODER.decode(report) for node, report in found.items()}
+            self._known = self._decoded(found)
             old = [node for node, record in self._known.items() if record.at < from_]
             if old:
                 await self._access.ask("HDEL", name, *old)
@@ -37,3 +42,15 @@ class RedisNodes:
             pass
         known = {node: record for node, record in (self._known | self._own).items() if record.at >= from_}
         return [known[node] for node in sorted(known)]
+
+    def _decoded(self, found: Mapping[str, str]) -> dict[str, NodeRecord]:
+        """Return the reports that this version can read: in a rolling upgrade a node may write another form."""
+        known = {}
+        for node, report in found.items():
+            try:
+                known[node] = _DECODER.decode(report)
+            except msgspec.DecodeError as wrong:
+                if not self._is_told:
+                    _log.warning("a node's report cannot be read; is it of another version?", node=node, why=str(wrong))
+                self._is_told = True
+        return known
