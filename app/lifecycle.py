@@ -42,6 +42,7 @@ if TYPE_CHECKING:
 _log = structlog.get_logger("service")
 _SWEEP_SECONDS = 10.0  # between two looks for documents without readers
 _KEY_REFRESH_SECONDS = 300.0  # between two fetches of a key set behind a URL
+_ROOM_SECONDS = 0.25  # until a journal that had no room is asked again
 _PAGE = 500  # events that are read at once to complete the journal
 
 
@@ -190,14 +191,16 @@ class Service:
         if self.config.storage.shared:  # there the highest number may be another node's
             recorded = await asyncio.to_thread(self.journal.recorded_commits)
         after = recorded.until
+        has_room = True
         while not self._signals and (page := await self.engine.broker.commits_after(after, _PAGE)):
             for publication in page:
                 if publication.commit not in recorded.known:
-                    if self._record_recovered(publication) is None:  # there is no room now: from here again
+                    has_room = self._record_recovered(publication) is not None
+                    if not has_room:  # from here again
                         break
                     found += 1
                 after = publication.commit
-            await asyncio.sleep(0)
+            await asyncio.sleep(0 if has_room else _ROOM_SECONDS)
         if found:
             _log.info("the journal was completed after a crash", entries=found)
 
