@@ -143,7 +143,7 @@ class Position(Struct, forbid_unknown_fields=True):
 
 
 class DeletedPlace(Struct):
-    """A place inside of text that a version deleted: `offset` UTF-16 code units behind the begin of that text."""
+    """A place in the text that a version deleted: behind `offset` of the UTF-16 code units that it deleted."""
 
     version: Count
     offset: Count

@@ -11,6 +11,8 @@ The forms, all offsets in UTF-16 code units:
 - `transform`: `[document, first, second, first', second', document after both]`
 - `cursor`: `[operation, own, [position, selection_length], [position, selection_length] after]`
 - `flat`: `[document, operation, [flat operation, …], document after all of them]`
+- `undo`: `[document, [[operation, joined], …] of one author, another's insert on the text after them, its place in
+  deleted text `[text, offset]` or null, document after that, document after everything was undone]`
 - `batch`: `[document, [flat operation, …] of a batch, operation, [flat operation, …] left to right, document after]`
 """
 
@@ -29,14 +31,15 @@ from dossier_realtime.ot.document import Document, apply, invert
 from dossier_realtime.ot.flat import parts, write, written
 from dossier_realtime.ot.operations import Component, Delete, Format, Insert, Operation, Retain
 from dossier_realtime.ot.transform import compose, transform
-from dossier_realtime.ot.units import from_units, to_units
+from dossier_realtime.ot.units import from_units, splits_pair, to_units
 from dossier_realtime.protocol.commands import Attributes, EditPayload, FlatOperation
 from dossier_realtime.protocol.responses import FormatRun
 from tests.ot.random_operations import Chance, operation_of
+from tests.ot.undoing_author import UndoingAuthor
 
 FILE = Path(__file__).with_name("vectors.json")
 SEED = 20_250_925
-COUNTS = {"apply": 1_250, "transform": 1_750, "cursor": 1_000, "flat": 1_000, "batch": 1_000}
+COUNTS = {"apply": 1_250, "transform": 1_750, "cursor": 1_000, "flat": 1_000, "batch": 1_000, "undo": 600}
 
 
 def document_to_json(document: Document) -> list[Any]:
@@ -109,6 +112,8 @@ def made(kind: str, chance: Chance) -> list[Any]:
             return [operation_to_json(operation), own, [position, length], list(moved)]
         case "batch":
             return _batch(document, chance)
+        case "undo":
+            return _undo(chance)
         case _:
             flats = [flat_to_json(part) for part in parts(operation)]
             return [
@@ -130,6 +135,27 @@ def _batch(document: Document, chance: Chance) -> list[Any]:
             text, whole = apply(operation, text), compose(whole, operation)
     left = flats_to_json(written(whole) if whole.changes else ())
     return [document_to_json(document), flats_to_json(flats), operation_to_json(whole), left, document_to_json(text)]
+
+
+def _undo(chance: Chance) -> list[Any]:
+    """Return a vector of steps of one author, another's word that was committed between them, and their undo."""
+    author = UndoingAuthor(chance.document(12))
+    steps: list[list[Any]] = []
+    for number in range(1 + chance.below(5)):
+        operation = operation_of(chance.steps(6), author.document)
+        joined = number > 0 and chance.happens(0.3)
+        author.edit(operation, joined=joined, sent=chance.happens(0.7))
+        steps.append([operation_to_json(operation), joined])
+    text = author.first.text
+    place = chance.below(len(text) + 1)
+    place -= splits_pair(text, place)
+    word = Operation.of(Retain(place), Insert(to_units("word")), Retain(len(text) - place))
+    change, within = author.receive(word, place, chance.below(len(author.versions) + 1))
+    told = None if within is None else [from_units(within.text), within.offset]
+    after = author.document
+    author.undo_all()
+    documents = [document_to_json(each) for each in (after, author.document)]
+    return [document_to_json(author.first), steps, operation_to_json(change), told, *documents]
 
 
 def vectors() -> dict[str, list[Any]]:

@@ -15,6 +15,8 @@ from dossier_realtime.ot import transform as transformation
 from dossier_realtime.ot.batches import steps as steps_of_batches
 from dossier_realtime.ot.document import Document
 from dossier_realtime.ot.operations import Operation
+from dossier_realtime.ot.undo.landing import Landing
+from dossier_realtime.ot.units import to_units
 from dossier_realtime.protocol.commands import EditPayload, FlatOperation
 from dossier_realtime.protocol.events import RemoteOperationPayload
 from tests.ot.make_vectors import (
@@ -27,6 +29,7 @@ from tests.ot.make_vectors import (
     operation_from_json,
     operation_to_json,
 )
+from tests.ot.undoing_author import UndoingAuthor
 
 
 def meeting_leads_to_one_text(text: Document, first: Operation, second: Operation) -> None:
@@ -98,6 +101,16 @@ def vector_holds(kind: str, vector: list[Any]) -> None:
             assert operation_to_json(made) == vector[2]
             assert flats_to_json(flat.written(made) if made.changes else ()) == vector[3]
             assert document_to_json(document.apply(made, text)) == vector[4]
+        case "undo":
+            author = UndoingAuthor(document_from_json(vector[0]))
+            for operation, joined in vector[1]:
+                author.edit(operation_from_json(operation), joined=joined, sent=True)
+            change = operation_from_json(vector[2])
+            author.history.changed(change, vector[3] and Landing(to_units(vector[3][0]), vector[3][1]))
+            author.document = document.apply(change, author.document)
+            assert document_to_json(author.document) == vector[4]
+            author.undo_all()
+            assert document_to_json(author.document) == vector[5]
         case _:
             text, operation = document_from_json(vector[0]), operation_from_json(vector[1])
             assert [flat_to_json(part) for part in flat.parts(operation)] == vector[2]

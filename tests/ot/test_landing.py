@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from dossier_realtime.ot.document import Document, apply
 from dossier_realtime.ot.operations import Delete, Insert, Operation, Retain
 from dossier_realtime.ot.transform import transform
-from dossier_realtime.ot.undo.landing import deleted_text, first_deleted
+from dossier_realtime.ot.undo.landing import deleted_texts, first_deleted
 from dossier_realtime.ot.units import to_units
 
 
@@ -26,13 +26,17 @@ def delete(at: int, count: int, length: int) -> Operation:
     [
         (3, [delete(0, 7, 7)], (0, 3)),
         (0, [delete(0, 7, 7)], None),
-        (7, [delete(0, 7, 7)], None),
+        (7, [delete(0, 7, 7)], (0, 7)),
         (3, [insert(0, "ab", 7), delete(0, 9, 9)], (1, 5)),
         (3, [insert(3, "ab", 7), delete(0, 9, 9)], (1, 3)),
         (3, [insert(5, "ab", 7), delete(0, 9, 9)], (1, 3)),
         (3, [delete(0, 2, 7), delete(0, 5, 5)], (1, 1)),
         (3, [delete(4, 3, 7)], None),
-        (5, [Operation.of(Delete(2), Retain(2), Delete(3))], None),
+        (3, [delete(3, 4, 7)], None),
+        (5, [Operation.of(Delete(2), Retain(2), Delete(3))], (0, 3)),
+        (2, [Operation.of(Delete(2), Retain(2), Delete(3))], (0, 2)),
+        (4, [Operation.of(Delete(2), Retain(2), Delete(3))], None),
+        (4, [Operation.of(Delete(2), Retain(2), Delete(3)), delete(0, 2, 2)], (1, 2)),
         (3, [], None),
     ],
 )
@@ -42,11 +46,11 @@ def test_the_first_deletion_around_an_insert_is_found(
     assert first_deleted(position, later) == expected
 
 
-def test_the_deleted_text_is_that_of_one_place() -> None:
+def test_the_deleted_text_is_that_of_all_places() -> None:
     text = to_units("one two")
-    assert deleted_text(delete(4, 3, 7), text) == to_units("two")
-    assert deleted_text(insert(4, "x", 7), text) is None
-    assert deleted_text(Operation.of(Delete(1), Retain(2), Delete(4)), text) is None
+    assert deleted_texts(delete(4, 3, 7), text) == [to_units("two")]
+    assert deleted_texts(insert(4, "x", 7), text) == []
+    assert deleted_texts(Operation.of(Delete(1), Retain(2), Delete(4)), text) == [to_units("o"), to_units(" two")]
 
 
 _edits = st.lists(st.tuples(st.booleans(), st.floats(0, 1), st.floats(0, 1)), min_size=1, max_size=6)
@@ -71,7 +75,7 @@ def test_before_that_deletion_the_place_is_where_the_insert_would_be(
         at = late.components[0].length if isinstance(late.components[0], Retain) else 0
         around = [component for component in operation.components if isinstance(component, Delete)]
         begin = operation.components[0].length if isinstance(operation.components[0], Retain) else 0
-        if around and begin < at < begin + around[0].length:
+        if around and begin < at <= begin + around[0].length:
             assert found == (number, at - begin)
             return
         _, late = transform(operation, late)

@@ -13,7 +13,9 @@ from tests.harness.service import Service
 from tests.harness.wire import Client
 
 
-@pytest.mark.parametrize(("at", "within"), [(3, {"version": 2, "offset": 3}), (0, None), (7, None)])
+@pytest.mark.parametrize(
+    ("at", "within"), [(3, {"version": 2, "offset": 3}), (0, None), (7, {"version": 2, "offset": 7})]
+)
 def test_an_undone_delete_restores_its_text_around_the_word_of_another(
     service: Service, at: int, within: dict[str, int] | None
 ) -> None:
@@ -38,13 +40,43 @@ def test_an_undone_delete_restores_its_text_around_the_word_of_another(
             await eventually_async(lambda: document.text, lambda: "X")
             document.undo()
             await document.flush()
-            expected = {3: "oneX two", 0: None, 7: None}[at]
-            if expected is not None:
-                assert document.text == expected
+            assert document.text == {3: "oneX two", 0: "Xone two", 7: "one twoX"}[at]
         async with await Client.connect(service, writer) as reader:
             state = await reader.subscribe(channel, since={"version": 2})
             assert state["recovered"] is True
             told = await reader.receive("remote_operation")
             assert told["payload"].get("within") == within
+
+    asyncio.run(scene())
+
+
+def test_text_that_was_deleted_letter_by_letter_comes_back_around_a_word_with_its_formatting(service: Service) -> None:
+    channel = "document:deleted-letters"
+    writer = tokens.token("omar", f"write:{channel}")
+
+    async def scene() -> None:
+        async with (
+            await Client.connect(service, writer) as omar,
+            DossierRealtimeClient(tokens.token("sara", f"write:{channel}"), service.url) as sara,
+            sara.document("deleted-letters") as document,
+        ):
+            await omar.subscribe(channel)
+            document.insert(0, "one ")
+            document.insert(4, "two", bold=True)
+            await document.flush()
+            before, version = (document.text, document.formatting), document.version
+            for letter in range(6, 1, -1):
+                document.delete(letter, 1)
+                await document.flush()
+            late = {"operation_type": "insert", "position": 5, "content": "X", "version": version}
+            await omar.ask({"type": "edit_operation", "channel": channel, "payload": late})
+            await eventually_async(lambda: document.text == "onX", lambda: document.text)
+            for _ in range(5):
+                document.undo()
+            await document.flush()
+            assert document.text == "one tXwo"
+            assert [(run.position, run.length) for run in document.formatting] == [(4, 1), (6, 2)]
+            document.delete(5, 1)
+            assert (document.text, document.formatting) == before
 
     asyncio.run(scene())

@@ -18,7 +18,7 @@ from dossier_realtime.ot.difference import difference
 from dossier_realtime.ot.document import Document, effective
 from dossier_realtime.ot.operations import DoesNotFit, Operation
 from dossier_realtime.ot.undo.history import History
-from dossier_realtime.ot.undo.landing import Deletions, Landing, deleted_text, landing
+from dossier_realtime.ot.undo.landing import Deletions, Landing, landing
 from dossier_realtime.ot.units import splits_pair
 from dossier_realtime.protocol import codec, responses
 from dossier_realtime.protocol.commands import EditOperation, MoveCursor, Since
@@ -230,15 +230,14 @@ class DocumentReplica:
                 case RemoteOperation(payload=by):
                     unconfirmed, text = pending.unconfirmed, pending.server.text
                     change = pending.remote(self._own_or_nameless(by))
-                    self._within = landing(pending.committed, unconfirmed, text) or self._deletions.landing(by.within)
+                    self._within = self._deletions.landing(by.within) or landing(pending.committed, unconfirmed, text)
                     effects = self._committed(version, by.user_id)
                     effects += self._changed("remote", change, by.user_id, by.user_name)
                 case responses.OperationAck(payload=ack):
                     self.confirmed_version, self._id_was_taken = ack.version, False
-                    text = pending.server.text
+                    before_it = pending.server
                     change = pending.acknowledged(ack.op_id, ack.version)
-                    if pending.version == version + 1:
-                        self._deletions.add(pending.version, deleted_text(pending.committed, text))
+                    self._deletions.keep(pending.committed, before_it, range(version + 1, pending.version + 1))
                     effects = self._committed(version)
                     effects += self._changed("reload", change)
                 case CursorPosition(payload=placed):

@@ -6,15 +6,15 @@ Prakash and Knister ("A framework for undoing actions in collaborative systems",
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from functools import partial
 from typing import NamedTuple
 
 from ..document import Document, invert
-from ..operations import Insert, Operation, Retain
+from ..operations import Operation
 from ..transform import compose, transform
-from ..units import Units
 from .landing import Landing
+from .placing import placed
 
 MAX_STEPS = 200  # edits that can be undone
 
@@ -51,12 +51,8 @@ class History:
 
         `within`: the change is an insert into text that the author had deleted meanwhile.
         """
-        around = None if within is None or not self._undos else _around(self._undos[-1].operation, operation, within)
-        if around is None:
+        if within is None or not _place(self._undos, operation, within):
             _carry(self._undos, operation)
-        else:
-            beneath = self._undos[-1].beneath
-            self._undos[-1] = _Step(around[0], around[1] if beneath is None else compose(beneath, around[1]))
         _carry(self._redos, operation)
 
     def undo(self, document: Document) -> NextStep | None:
@@ -70,31 +66,6 @@ class History:
     def redo(self, document: Document) -> NextStep | None:
         """Return the step that redoes the last undone edit in `document`; None without one."""
         return _next(self._redos, self._undos, document)
-
-
-def _around(step: Operation, change: Operation, within: Landing) -> tuple[Operation, Operation] | None:
-    """Return the step that restores the deleted text on both sides of the insert, and the insert behind the step.
-
-    None where the step does not restore exactly this text at this place.
-    """
-    inserts = [component for component in change.components if isinstance(component, Insert)]
-    if len(inserts) != 1 or any(not isinstance(component, Insert | Retain) for component in change.components):
-        return None
-    first = change.components[0]
-    place = first.length if isinstance(first, Retain) else 0
-    at = 0
-    for number, component in enumerate(step.components):
-        if isinstance(component, Insert):
-            if at == place and component.text == within.text:
-                before, after = step.components[:number], step.components[number + 1 :]
-                left = Insert(Units(component.text[: within.offset]), component.attributes)
-                right = Insert(Units(component.text[within.offset :]), component.attributes)
-                split = Operation.of(*before, left, Retain(len(inserts[0].text)), right, *after)
-                start = Operation(before).after + within.offset
-                return split, Operation.of(Retain(start), inserts[0], Retain(step.after - start))
-        else:
-            at += component.length
-    return None
 
 
 class NextStep(NamedTuple):
@@ -116,12 +87,35 @@ class _Step(NamedTuple):
     beneath: Operation | None = None
 
 
-def _carry(steps: list[_Step], change: Operation) -> None:
-    # Only the top step is transformed now; the change, transformed past it, is kept for the steps below (`beneath`).
-    if steps:
-        operation, beneath = steps[-1]
+def _place(steps: list[_Step], change: Operation, within: Landing) -> bool:
+    """Put an insert into the text that the steps restore; False where they do not restore it."""
+    found = placed(_up_to_date(steps), change, within)
+    if found is None:
+        return False
+    for number, operation in enumerate(found.steps, 1):
+        steps[-number] = _Step(operation, steps[-number].beneath)
+    lowest = steps[-len(found.steps)]
+    beneath = found.beneath if lowest.beneath is None else compose(lowest.beneath, found.beneath)
+    steps[-len(found.steps)] = _Step(lowest.operation, beneath)
+    return True
+
+
+def _up_to_date(steps: list[_Step]) -> Iterator[Operation]:
+    """Yield the operations of the steps from the last one on, each on the text that the one after it leaves."""
+    for depth in range(1, len(steps) + 1):
+        operation, beneath = steps[-depth]
+        yield operation
+        if beneath is not None and depth < len(steps):
+            steps[-depth] = _Step(operation)
+            _carry(steps, beneath, depth + 1)
+
+
+def _carry(steps: list[_Step], change: Operation, depth: int = 1) -> None:
+    # Only one step is transformed now; the change, transformed past it, is kept for the steps below (`beneath`).
+    if len(steps) >= depth:
+        operation, beneath = steps[-depth]
         operation, change = transform(operation, change)
-        steps[-1] = _Step(operation, change if beneath is None else compose(beneath, change))
+        steps[-depth] = _Step(operation, change if beneath is None else compose(beneath, change))
 
 
 def _next(taken: list[_Step], other: list[_Step], document: Document) -> NextStep | None:

@@ -385,7 +385,7 @@ export interface CursorPositionPayload {
   readonly version?: number;
 }
 
-/** A place inside of text that a version deleted: `offset` UTF-16 code units behind the begin of that text. */
+/** A place in the text that a version deleted: behind `offset` of the UTF-16 code units that it deleted. */
 export interface DeletedPlace {
   readonly version: number;
   readonly offset: number;

@@ -19,7 +19,7 @@ import { difference } from "./ot/difference.js";
 import type { ReplicaHost } from "./host.js";
 import { documentOf, effective, EMPTY, sameDocument, type TextDocument } from "./ot/document.js";
 import { History } from "./ot/history.js";
-import { deletedText, Deletions, type Landing, landing } from "./ot/landing.js";
+import { Deletions, type Landing, landing } from "./ot/landing.js";
 import { changes, type Operation } from "./ot/operations.js";
 import { OutOfStep, Pending } from "./ot/pending.js";
 import type { EditPace } from "./pace.js";
@@ -182,7 +182,7 @@ export class DocumentReplica {
       // The id of another user's operation is not the id of the one in flight, were they spelled alike.
       const isOwn = inFlight !== undefined && by.op_id === inFlight.op_id && (!userId || by.user_id === userId);
       const change = pending.remote(isOwn ? by : { ...by, op_id: null });
-      this.within = landing(pending.committed, unconfirmed, server.text) ?? this.deletions.landing(by.within);
+      this.within = this.deletions.landing(by.within) ?? landing(pending.committed, unconfirmed, server.text);
       this.others.move(pending, version, by.user_id);
       this.caret.committed(pending.committed, by.user_id === userId);
       this.changed("remote", change, by.user_id, by.user_name);
@@ -199,9 +199,7 @@ export class DocumentReplica {
       this.wasIdTaken = false;
       const { server, version: had } = pending;
       const change = pending.acknowledged(opId, version);
-      if (pending.version === had + 1) {
-        this.deletions.add(pending.version, deletedText(pending.committed, server.text));
-      }
+      this.deletions.keep(pending.committed, server, had + 1, pending.version);
       this.others.move(pending, had);
       this.caret.committed(pending.committed, true);
       this.changed("reload", change);

@@ -5,6 +5,7 @@ import { describe, expect, it } from "vitest";
 import { type Cursor, transformCursor } from "../../src/documents/ot/cursor.js";
 import { apply, invert } from "../../src/documents/ot/document.js";
 import { type FlatOperation, parts, read, written } from "../../src/documents/ot/flat.js";
+import { History } from "../../src/documents/ot/history.js";
 import { transform } from "../../src/documents/ot/transform.js";
 import {
   documentFromJson,
@@ -21,6 +22,7 @@ interface Vectors {
   cursor: [JsonComponent[], boolean, [number, number], [number, number]][];
   flat: [JsonDocument, JsonComponent[], FlatOperation[], JsonDocument][];
   batch: [JsonDocument, FlatOperation[], JsonComponent[], FlatOperation[], JsonDocument][];
+  undo: [JsonDocument, [JsonComponent[], boolean][], JsonComponent[], [string, number] | null, JsonDocument, JsonDocument][];
 }
 
 const FILE = join(dirname(fileURLToPath(import.meta.url)), "../../../../tests/ot/vectors.json");
@@ -68,6 +70,25 @@ describe.runIf(existsSync(FILE))("the vectors of the Python SDK", () => {
         text = apply(read(said, text.text.length, true), text);
       }
       expect(documentToJson(text)).toEqual(then);
+    }
+  });
+
+  it("hold: undo", () => {
+    for (const [before, steps, by, within, then, undone] of VECTORS.undo) {
+      const history = new History();
+      let text = documentFromJson(before);
+      for (const [step, isJoined] of steps) {
+        history.edited(operationFromJson(step), text, isJoined);
+        text = apply(operationFromJson(step), text);
+      }
+      history.changed(operationFromJson(by), within ? { text: within[0], offset: within[1] } : undefined);
+      text = apply(operationFromJson(by), text);
+      expect(documentToJson(text)).toEqual(then);
+      for (let step = history.undo(text); step; step = history.undo(text)) {
+        text = apply(step.operation, text);
+        step.done();
+      }
+      expect(documentToJson(text)).toEqual(undone);
     }
   });
 

@@ -6,7 +6,8 @@
 
 import { invert, type TextDocument } from "./document.js";
 import type { Landing } from "./landing.js";
-import { after, changes, insert, type Operation, operation as operationOf, retain } from "./operations.js";
+import { changes, type Operation } from "./operations.js";
+import { placed } from "./placing.js";
 import { compose, transform } from "./transform.js";
 
 const MAX_STEPS = 200; // edits that can be undone
@@ -55,13 +56,7 @@ export class History {
 
   /** Transform the steps along another's change; `within`: it is an insert into text that the author had deleted. */
   changed(operation: Operation, within?: Landing): void {
-    const top = this.undos[this.undos.length - 1];
-    const split = within && top ? around(top.operation, operation, within) : undefined;
-    if (top && split) {
-      const [step, change] = split;
-      const beneath = top.beneath ? compose(top.beneath, change) : change;
-      this.undos[this.undos.length - 1] = { operation: step, beneath };
-    } else {
+    if (!within || !place(this.undos, operation, within)) {
       carry(this.undos, operation);
     }
     carry(this.redos, operation);
@@ -78,38 +73,40 @@ export class History {
   }
 }
 
-/** Return the step that restores the deleted text on both sides of the insert, and the insert behind the step. */
-function around(step: Operation, change: Operation, within: Landing): [Operation, Operation] | undefined {
-  const inserts = change.filter((one) => one.kind === "insert");
-  const inserted = inserts[0];
-  if (inserts.length !== 1 || !inserted || change.some((one) => one.kind !== "insert" && one.kind !== "retain")) {
-    return undefined;
+/** Put an insert into the text that the steps restore; false where they do not restore it. */
+function place(steps: HistoryStep[], change: Operation, within: Landing): boolean {
+  const found = placed(upToDate(steps), change, within);
+  if (!found) {
+    return false;
   }
-  const first = change[0];
-  const place = first?.kind === "retain" ? first.length : 0;
-  let at = 0;
-  for (let number = 0; number < step.length; number++) {
-    const component = step[number]!;
-    if (component.kind !== "insert") {
-      at += component.length;
-    } else if (at === place && component.text === within.text) {
-      const left = insert(component.text.slice(0, within.offset), component.attributes);
-      const right = insert(component.text.slice(within.offset), component.attributes);
-      const ahead = step.slice(0, number);
-      const split = operationOf(...ahead, left, retain(inserted.text.length), right, ...step.slice(number + 1));
-      const start = after(ahead) + within.offset;
-      return [split, operationOf(retain(start), inserted, retain(after(step) - start))];
-    }
-  }
-  return undefined;
+  found.steps.forEach((operation, number) => {
+    const at = steps.length - 1 - number;
+    steps[at] = { operation, beneath: steps[at]!.beneath };
+  });
+  const lowest = steps.length - found.steps.length;
+  const { operation, beneath } = steps[lowest]!;
+  steps[lowest] = { operation, beneath: beneath ? compose(beneath, found.beneath) : found.beneath };
+  return true;
 }
 
-function carry(steps: HistoryStep[], change: Operation): void {
-  // Only the top step is transformed now; the change, transformed past it, is kept for the steps below (`beneath`).
-  const top = steps[steps.length - 1];
-  if (top) {
-    const [operation, moved] = transform(top.operation, change);
-    steps[steps.length - 1] = { operation, beneath: top.beneath ? compose(top.beneath, moved) : moved };
+/** The operations of the steps from the last one on, each on the text that the one after it leaves. */
+function* upToDate(steps: HistoryStep[]): Iterable<Operation> {
+  for (let at = steps.length - 1; at >= 0; at--) {
+    const { operation, beneath } = steps[at]!;
+    yield operation;
+    if (beneath && at > 0) {
+      steps[at] = { operation };
+      carry(steps, beneath, at - 1);
+    }
+  }
+}
+
+function carry(steps: HistoryStep[], change: Operation, at = steps.length - 1): void {
+  // Only one step is transformed now; the change, transformed past it, is kept for the steps below (`beneath`).
+  const step = steps[at];
+  if (step) {
+    const [operation, moved] = transform(step.operation, change);
+    steps[at] = { operation, beneath: step.beneath ? compose(step.beneath, moved) : moved };
   }
 }
 

@@ -1,11 +1,14 @@
 /**
- * The place of an insert inside of text that another user deletes at the same time.
+ * The place of an insert in text that another user deletes at the same time: inside of it, or directly behind it.
  *
  * The insert stays where the deleted text was. Where the delete is undone, the restored text goes on both sides of it:
  * the client finds the place by itself where the insert was committed first, and the service tells it where the delete
- * was (`remote_operation.payload.within`).
+ * was (`remote_operation.payload.within`). An insert directly before deleted text needs no place: restored text goes
+ * behind it.
  */
 
+import { apply, type TextDocument } from "./document.js";
+import { versions } from "./flat.js";
 import type { Operation } from "./operations.js";
 
 const MAX_DELETIONS = 64; // of one author in one document; an insert that is later by more is told of no place
@@ -17,7 +20,7 @@ export interface Landing {
   readonly offset: number;
 }
 
-/** Return the place of a committed insert inside of text that the unconfirmed operation deletes; both are for `text`. */
+/** Return the place of a committed insert in text that the unconfirmed operation deletes; both are for `text`. */
 export function landing(committed: Operation, unconfirmed: Operation, text: string): Landing | undefined {
   const first = committed[0];
   const place = first?.kind === "retain" ? first.length : 0;
@@ -26,7 +29,7 @@ export function landing(committed: Operation, unconfirmed: Operation, text: stri
     if (component.kind === "insert") {
       continue;
     }
-    if (component.kind === "delete" && at < place && place < at + component.length) {
+    if (component.kind === "delete" && at < place && place <= at + component.length) {
       return { text: text.slice(at, at + component.length), offset: place - at };
     }
     at += component.length;
@@ -34,19 +37,16 @@ export function landing(committed: Operation, unconfirmed: Operation, text: stri
   return undefined;
 }
 
-/** Return the text that an operation on `text` deletes; undefined where it deletes in no place, or in several. */
-export function deletedText(operation: Operation, text: string): string | undefined {
-  let found: string | undefined;
+/** Return the stretches that an operation on `text` deletes, from left to right. */
+export function deletedTexts(operation: Operation, text: string): string[] {
+  const found: string[] = [];
   let at = 0;
   for (const component of operation) {
     if (component.kind === "insert") {
       continue;
     }
     if (component.kind === "delete") {
-      if (found !== undefined) {
-        return undefined;
-      }
-      found = text.slice(at, at + component.length);
+      found.push(text.slice(at, at + component.length));
     }
     at += component.length;
   }
@@ -55,14 +55,25 @@ export function deletedText(operation: Operation, text: string): string | undefi
 
 /** The texts that an author's last versions deleted. */
 export class Deletions {
-  private readonly texts = new Map<number, string>();
+  private readonly texts = new Map<number, readonly string[]>();
 
-  /** Keep the text that a version deleted; undefined where it deleted in no place, or in several. */
-  add(version: number, text: string | undefined): void {
-    if (text === undefined || text.length > MAX_UNITS) {
+  /** Keep what an operation on `document` deleted, which was committed as the versions from `first` to `last`. */
+  keep(operation: Operation, document: TextDocument, first: number, last: number): void {
+    const parts = first === last ? [operation] : first < last ? versions(operation, false) : [];
+    let text = document;
+    if (parts.length === last - first + 1) {
+      for (const [number, part] of parts.entries()) {
+        this.add(first + number, deletedTexts(part, text.text));
+        text = parts.length > 1 ? apply(part, text) : text;
+      }
+    }
+  }
+
+  private add(version: number, texts: readonly string[]): void {
+    if (!texts.length || texts.join("").length > MAX_UNITS) {
       return;
     }
-    this.texts.set(version, text);
+    this.texts.set(version, texts);
     if (this.texts.size > MAX_DELETIONS) {
       for (const oldest of this.texts.keys()) {
         this.texts.delete(oldest);
@@ -71,9 +82,15 @@ export class Deletions {
     }
   }
 
-  /** Return a place inside of one of these texts; undefined for one inside of another. */
+  /** Return a place in one of these texts; undefined for one in another. */
   landing(place: { readonly version: number; readonly offset: number } | null | undefined): Landing | undefined {
-    const text = place ? this.texts.get(place.version) : undefined;
-    return text === undefined || !place ? undefined : { text, offset: place.offset };
+    let left = place?.offset ?? 0;
+    for (const text of (place && this.texts.get(place.version)) ?? []) {
+      if (left <= text.length) {
+        return { text, offset: left };
+      }
+      left -= text.length;
+    }
+    return undefined;
   }
 }
