@@ -104,3 +104,11 @@ def test_a_comment_that_was_removed_while_the_client_was_away_is_shown_no_more()
     assert sorted(row.id for row in states.shown(IDENTITY)) == ["kept", "new"]
     states.load([], states.mark)
     assert states.shown(IDENTITY) == []
+
+
+def test_a_place_of_a_later_version_replaces_that_of_an_earlier_one_in_the_same_thread() -> None:
+    states = CommentStates()
+    states.load([comment("one", 0, 3)], states.mark)
+    states.load([comment("one", 5, 8, version=2)], states.mark)
+    states.load([comment("one", 1, 4, version=1)], states.mark)
+    assert [(row.start, row.end, row.version) for row in states.shown(IDENTITY)] == [(5, 8, 2)]

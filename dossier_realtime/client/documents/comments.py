@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable
 from functools import partial
 from typing import Any, TypeVar
@@ -41,6 +42,8 @@ class DocumentComments:
         self._callbacks = CallbackQueue(spawn)
         self._on_change: list[Callable[[list[DocumentCommentPayload]], Any]] = []
         self._is_followed = False
+        self._asked = self._answered = 0  # loads, and up to which of them the list was read
+        self._one_load = asyncio.Lock()  # of two answers the later one must be the newer one
         name = channels.parse(replica.channel).segments[-1]
         self._path = f"/v1/documents/{quote(name, safe='')}/comments"
 
@@ -54,16 +57,11 @@ class DocumentComments:
 
     async def load(self) -> list[DocumentCommentPayload]:
         """Read the comments; from then on they are kept up to date, over all reconnects. Return `all()`."""
-        mark = self._replica.comments.mark
-        rows: list[DocumentCommentPayload] = []
-        after: int | None = 0
-        while after is not None:
-            page = await self._ask("GET", f"?after={after}", CommentPage)
-            rows += page.comments
-            after = page.next
-        self._is_followed = True
-        self._replica.comments.load(rows, mark)
-        self._tell()
+        self._asked += 1
+        mine = self._asked
+        async with self._one_load:
+            if self._answered < mine:
+                await self._read()
         return self.all()
 
     async def add(self, start: int, end: int, text: str) -> DocumentCommentPayload:
@@ -107,6 +105,23 @@ class DocumentComments:
             self._spawn(self._reload())
         elif self._is_followed:
             self._tell()
+
+    async def _read(self) -> None:
+        """Read the list for all loads that were asked for up to now; again, where the text is loaded anew meanwhile."""
+        states = self._replica.comments
+        while True:
+            asked, mark, resets = self._asked, states.mark, states.resets
+            rows: list[DocumentCommentPayload] = []
+            after: int | None = 0
+            while after is not None:
+                page = await self._ask("GET", f"?after={after}", CommentPage)
+                rows += page.comments
+                after = page.next
+            if states.resets == resets:
+                break  # else these places may be of a text before that
+        self._answered, self._is_followed = asked, True
+        states.load(rows, mark)
+        self._tell()
 
     async def _reload(self) -> None:
         try:

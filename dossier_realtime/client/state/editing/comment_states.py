@@ -16,10 +16,14 @@ _RECENT = 1_000  # operations kept: a comment that comes may be of a version tha
 
 
 class CommentStates:
-    """The comments of one document. `is_behind`: they must be read anew."""
+    """The comments of one document. `is_behind`: they must be read anew.
+
+    `resets` counts how often the text was loaded: a list that was asked for before is of another text.
+    """
 
     def __init__(self) -> None:
         self.is_behind = True
+        self.resets = 0
         self._comments: dict[str, DocumentCommentPayload] = {}
         self._anchors: dict[str, tuple[TextAnchor, int]] = {}  # and the version of each
         self._removed: set[str] = set()
@@ -30,6 +34,7 @@ class CommentStates:
     def reset(self) -> None:
         """Forget the places: the text was loaded anew, and the way there is not known."""
         self.is_behind = True
+        self.resets += 1
         self._recent.clear()
         self._comments, self._anchors, self._told_at = {}, {}, {}
         self._head = 0
@@ -56,7 +61,7 @@ class CommentStates:
 
     def _put(self, said: DocumentCommentPayload) -> bool:
         known = self._comments.get(said.id)
-        if said.id in self._removed or (known is not None and known.revision >= said.revision):
+        if said.id in self._removed or (known is not None and not _is_newer(said, known)):
             return False
         if said.status == "removed":
             self._removed.add(said.id)
@@ -105,6 +110,11 @@ class CommentStates:
             at = max(version, self._head)
             rows.append(structs.replace(comment, start=start, end=end, orphaned=orphaned, version=at))
         return sorted(rows, key=lambda row: (row.start, row.end, row.timestamp, row.id))
+
+
+def _is_newer(said: DocumentCommentPayload, known: DocumentCommentPayload) -> bool:
+    """Return True also for the same thread at a later version: its place is the one that the service gives it there."""
+    return (said.revision, said.version) > (known.revision, known.version)
 
 
 def _touched(operation: Operation) -> tuple[int, int, int]:

@@ -19,6 +19,8 @@ export class CommentStates {
   isBehind = true;
   /** The number of events so far, to be read before the list is asked for. */
   mark = 0;
+  /** How often the text was loaded: a list that was asked for before is of another text. */
+  resets = 0;
   private head = 0;
   private readonly comments = new Map<string, Known>();
   private readonly removed = new Set<string>();
@@ -27,6 +29,7 @@ export class CommentStates {
   /** Forget the places: the text was loaded anew, and the way there is not known. */
   reset(): void {
     this.isBehind = true;
+    this.resets += 1;
     this.recent = [];
     this.comments.clear();
     this.head = 0;
@@ -92,7 +95,7 @@ export class CommentStates {
 
   private put(said: DocumentCommentPayload): boolean {
     const known = this.comments.get(said.id);
-    if (this.removed.has(said.id) || (known && known.comment.revision >= said.revision)) {
+    if (this.removed.has(said.id) || (known && !isNewer(said, known.comment))) {
       return false;
     }
     if (said.status === "removed") {
@@ -119,6 +122,11 @@ export class CommentStates {
     this.comments.set(said.id, { comment: said, anchor, at, toldAt: known?.toldAt ?? 0 });
     return true;
   }
+}
+
+/** The same thread at a later version is news: its place is the one that the service gives it there. */
+function isNewer(said: DocumentCommentPayload, known: DocumentCommentPayload): boolean {
+  return said.revision > known.revision || (said.revision === known.revision && said.version > known.version);
 }
 
 /** A place beyond the text is one of a version that is still to come. */

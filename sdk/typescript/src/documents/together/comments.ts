@@ -32,6 +32,9 @@ export class DocumentComments {
   private epoch = "";
   private isFollowed = false;
   private isClosed = false;
+  private asked = 0; // loads
+  private answered = 0; // up to which of them the list was read
+  private turn: Promise<void> = Promise.resolve();
 
   /** Use `document.comments`. */
   constructor(
@@ -68,16 +71,11 @@ export class DocumentComments {
 
   /** Read the comments; from then on they are kept up to date, over all reconnects. Settles with `all()`. */
   async load(): Promise<readonly DocumentComment[]> {
-    const { mark } = this.states;
-    const rows: DocumentComment[] = [];
-    for (let after: number | undefined = 0; after !== undefined; ) {
-      const page: CommentPage = await this.client.read<CommentPage>(`${this.path}?after=${after}`);
-      rows.push(...page.comments);
-      after = page.next;
-    }
-    this.isFollowed = true;
-    this.states.load(rows, mark);
-    this.tell();
+    const mine = ++this.asked;
+    // One after the other: of two answers the later one must be the newer one.
+    const run = this.turn.then(() => (this.answered < mine ? this.read() : undefined));
+    this.turn = run.catch(() => undefined);
+    await run;
     return this.all();
   }
 
@@ -154,6 +152,25 @@ export class DocumentComments {
     } else {
       this.tell();
     }
+  }
+
+  /** Read the list for all loads that were asked for up to now; again, where the text is loaded anew meanwhile. */
+  private async read(): Promise<void> {
+    const { states, asked } = this;
+    const { mark, resets } = states;
+    const rows: DocumentComment[] = [];
+    for (let after: number | undefined = 0; after !== undefined; ) {
+      const page: CommentPage = await this.client.read<CommentPage>(`${this.path}?after=${after}`);
+      rows.push(...page.comments);
+      after = page.next;
+    }
+    if (states.resets !== resets) {
+      return this.read(); // these places may be of a text before that
+    }
+    this.answered = asked;
+    this.isFollowed = true;
+    states.load(rows, mark);
+    this.tell();
   }
 
   private tell(): void {
