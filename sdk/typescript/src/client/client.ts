@@ -327,7 +327,7 @@ export class DossierRealtimeClient implements RealtimeConnection {
     return this.http.get<T>(path, () => this.stillWanted());
   }
 
-  call<T>(method: "POST" | "PUT" | "DELETE", path: string, body?: object, idempotencyKey?: string): Promise<T> {
+  async call<T>(method: "POST" | "PUT" | "DELETE", path: string, body?: object, idempotencyKey?: string): Promise<T> {
     this.stillWanted();
     return this.http.call<T>(method, path, body, idempotencyKey);
   }

@@ -76,7 +76,8 @@ export class FakeDocument {
 
   /** @internal Commit an edit of a connection; the version that it made. */
   edit(payload: EditPayload, userId: string, author: object): number {
-    const known = this.edits.get(`${userId} ${payload.op_id}`);
+    const name = payload.op_id === undefined ? undefined : `${userId} ${payload.op_id}`;
+    const known = name === undefined ? undefined : this.edits.get(name);
     if (known !== undefined) return known;
     if (payload.version > this.version || (payload.epoch ?? this.epoch) !== this.epoch) {
       throw new Refused(409, "VERSION_CONFLICT", "The version is not one of this document");
@@ -88,7 +89,7 @@ export class FakeDocument {
     for (const part of versions(effective(operation, this.content), payload.operation_type === "batch")) {
       this.commit(part, userId, payload.op_id, author);
     }
-    this.edits.set(`${userId} ${payload.op_id}`, this.version);
+    if (name !== undefined) this.edits.set(name, this.version);
     return this.version;
   }
 

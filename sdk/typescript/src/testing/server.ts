@@ -207,7 +207,9 @@ export class FakeServer implements FakeEnd {
       case "unlock": {
         const { field, seconds: lease = 30 } = message.payload as { field: string; seconds?: number };
         const holder = type === "lock" ? { user_id: peer.user, name: peer.user, expires_in: lease } : {};
-        return socket.deliver({ type: "lock_state", channel, payload: { field, ...holder }, ref });
+        const state = { type: "lock_state", channel, payload: { field, ...holder } };
+        socket.deliver({ ...state, ref });
+        return this.tellPresence(channel, state, socket);
       }
       default:
         return this.acknowledge(message, socket, peer);
@@ -303,8 +305,10 @@ export class FakeServer implements FakeEnd {
     return kept;
   }
 
-  private tellPresence(channel: string, message: JsonObject): void {
-    for (const [socket, peer] of this.peers) if (peer.channels.get(channel)?.presence) socket.deliver(message);
+  private tellPresence(channel: string, message: JsonObject, author?: FakeSocket): void {
+    for (const [socket, peer] of this.peers) {
+      if (peer.channels.get(channel)?.presence && socket !== author) socket.deliver(message);
+    }
   }
 }
 

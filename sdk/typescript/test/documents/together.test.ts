@@ -1,7 +1,7 @@
 /** Comments, suggestions, soft locks and pairs of documents, against the FakeServer. */
-import { afterEach, expect, it } from "vitest";
+import { afterEach, expect, it, vi } from "vitest";
 import { type DocumentComment, documentPair, hold, openDocument, type SharedDocument } from "../../src/documents/index.js";
-import { CallRefused, DossierRealtimeClient } from "../../src/index.js";
+import { CallRefused, DossierRealtimeClient, type Presence } from "../../src/index.js";
 import { FakeServer } from "../../src/testing/index.js";
 
 const clients: DossierRealtimeClient[] = [];
@@ -100,13 +100,18 @@ it("reads the comments again after a reconnect, and refuses those on text that i
 it("holds a lock on a clause, which the other sees taken", async () => {
   const { server } = await paper();
   const channel = "document:paper";
-  const ali = of(server, "omar");
-  await ali.subscribe(channel, {}, { includePresence: true }).ready();
-  const lock = await hold(ali, channel, "clause.3", { seconds: 60 });
+  const omar = of(server, "omar");
+  await omar.subscribe(channel, {}, { includePresence: true }).ready();
+  const seen: string[] = [];
+  const look = { onPresence: ({ locks }: Presence) => void seen.push(locks.map(({ field, user_id }) => `${field} ${user_id}`).join()) };
+  await of(server, "sara").subscribe(channel, look, { includePresence: true }).ready();
+  const lock = await hold(omar, channel, "clause.3", { seconds: 60 });
+  await vi.waitFor(() => expect(seen.at(-1)).toBe("clause.3 omar"));
   expect([lock.isOwn, lock.holder.user_id, lock.field]).toEqual([true, "omar", "clause.3"]);
   expect(server.received.filter((message) => message.type === "lock").at(-1)?.payload).toEqual({ field: "clause.3", seconds: 60 });
   await lock.release();
   expect(lock.isOwn).toBe(false);
+  await vi.waitFor(() => expect(seen.at(-1)).toBe(""));
 });
 
 it("pairs a document with its counterpart in another language", async () => {
