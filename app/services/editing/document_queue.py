@@ -83,7 +83,9 @@ class DocumentQueue:
         self._loading: asyncio.Task[None] | None = None
         self._is_loaded = False
         self._working: asyncio.Task[None] | None = None
-        self._turned: asyncio.Future[None] = self._loop.create_future()  # done when the turn under way has ended
+        self._turned: asyncio.Future[None] = (
+            self._loop.create_future()
+        )  # done when the turn under way, or the next one, has ended
 
     def idle_since(self, now: float) -> float:
         """Return the seconds without an edit, 0 while there is work."""
@@ -152,11 +154,12 @@ class DocumentQueue:
     async def _work(self) -> None:
         try:
             while self._waiting:
-                self._turned = self._loop.create_future()
                 try:
                     await self._turn([self._waiting.popleft() for _ in range(min(MAX_BATCH, len(self._waiting)))])
                 finally:
-                    self._turned.set_result(None)
+                    # The next one is there at once: a reader that comes between two turns must wait for something.
+                    turned, self._turned = self._turned, self._loop.create_future()
+                    turned.set_result(None)
         finally:
             self._working = None
 
@@ -192,10 +195,12 @@ class DocumentQueue:
         if not self._ready():
             raise Unavailable("the journal cannot be written")
         await self.loaded(as_known=True)
+        # Decided and appended as of now: the document may be deleted, and another one be loaded, in the meantime.
+        base, epoch = self.committed, self.epoch
         known, self._known = self._known, {}
-        tentative = self.committed.copy()
+        tentative = base.copy()
         versions: list[Version] = []
-        rest = await self._decide_all(batch, known, tentative, versions)
+        rest = await self._decide_all(batch, known, (epoch, base.version), tentative, versions)
         self._waiting.extendleft(reversed(rest))
         if not all(one.submission.holds() for one in self._pending.values()):
             # An author lost the right while others were decided: decide again without their edits.
@@ -204,12 +209,13 @@ class DocumentQueue:
         if versions:
             self.appending = tentative
             try:
-                await self._store.append(self._channel, self.committed.version, versions, self.epoch)
+                await self._store.append(self._channel, base.version, versions, epoch)
             finally:
                 self.appending = None
             for submission in batch:
                 submission.charged = (0, 0)
-            self.committed = tentative
+            if self.epoch == epoch and self.committed.version < tentative.version:
+                self.committed = tentative
             self._answer_undelivered()
             await self._keep_snapshot()
 
@@ -217,10 +223,14 @@ class DocumentQueue:
         self,
         batch: Sequence[EditSubmission],
         known: Mapping[OperationKey, KnownOperation],
+        base: tuple[str, int],
         tentative: VersionedDocument,
         versions: list[Version],
     ) -> list[EditSubmission]:
-        """Advance the tentative document by each submission in turn; return those that must wait for the commit."""
+        """Advance the tentative document by each submission in turn; return those that must wait for the commit.
+
+        `base`: epoch and version of the text from which the tentative document was copied.
+        """
         taken: set[OperationKey] = set()
         for index, submission in enumerate(batch):
             if not submission.holds():
@@ -234,7 +244,7 @@ class DocumentQueue:
                 continue
             # An edit that is new, as almost all are, is not looked up here: the store does that where it commits it.
             try:
-                steps = await self._decision.decide(submission, tentative, self.epoch, self.committed.version)
+                steps = await self._decision.decide(submission, tentative, *base)
                 made = [
                     self._decision.version(submission, step, tentative.version + n) for n, step in enumerate(steps, 1)
                 ]
