@@ -72,8 +72,8 @@ class SubscriptionState:
             self._callbacks.put(partial(self._message, event, position, recovered))
             self._count(recovered, 1)
             return True
-        if isinstance(event, UnknownMessage):
-            self._callbacks.put(partial(self._hand_out, event))
+        if isinstance(event, UnknownMessage) and self._on_unknown is not None:
+            self._aside(event)
         if not self.iterated:
             self.position = position
             return True
@@ -81,6 +81,14 @@ class SubscriptionState:
         self._more.set()
         self._count(recovered, 1)
         return True
+
+    def _aside(self, message: UnknownMessage) -> None:
+        """Hand a message to `on_unknown` beside the iteration, which does not wait for it."""
+        if len(self._callbacks) >= MAX_WAITING_EVENTS:
+            text = "%d calls wait for the callbacks of %s, an unknown message is dropped; make on_unknown faster"
+            logger.error(text, MAX_WAITING_EVENTS, self.channel)
+            return
+        self._callbacks.put(partial(self._hand_out, message))
 
     def _count(self, recovered: bool, more: int) -> None:
         if self.ended:
