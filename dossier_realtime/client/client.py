@@ -299,9 +299,10 @@ class DossierRealtimeClient(BriefCalls, InboxCalls, LockCalls):
         change = PresenceChange(status=status, activity=activity, field=field)
         self._runner.perform(self._session.update_presence(channel, change))
 
-    def _announce(self, channel: str, field: str | None) -> None:
-        change = PresenceChange(activity="viewing" if field is None else "editing", field=field)
-        self._runner.perform(self._session.update_presence(channel, change))
+    def _show_field(self, channel: str, field: str) -> Callable[[], None]:
+        effects, before = self._session.show_field(channel, field)
+        self._runner.perform(effects)
+        return lambda: self._runner.perform(self._session.shown_no_more(channel, field, before))
 
     def document(self, document_id: str) -> DocumentEditor:
         """Open a document for editing with others, over all reconnects, until its `close`.
@@ -320,7 +321,7 @@ class DossierRealtimeClient(BriefCalls, InboxCalls, LockCalls):
             replica = DocumentReplica(channel, new_id, self._session.next_ref, self._session.pace)
             editor = DocumentEditor(replica, self._runner.spawn, self._runner.perform, self._close_document)
             editor.comments = DocumentComments(replica, self._http, self._runner.spawn)
-            editor.announce = partial(self._announce, channel)
+            editor.show_field = partial(self._show_field, channel)
             self._editors[channel] = editor
             self._listeners.add(editor.subscription)
             self._runner.perform(self._session.open_document(replica))

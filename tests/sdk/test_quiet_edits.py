@@ -15,6 +15,7 @@ from dossier_realtime.client import (
     DossierRealtimeClient,
     UnsavedEdits,
 )
+from dossier_realtime.protocol.fields import QUIET_FIELD
 from dossier_realtime.recording.proof.snapshot import read_snapshot
 from tests.harness.eventually import eventually_async
 from tests.harness.service import Service
@@ -141,10 +142,46 @@ def test_held_edits_are_not_lost_in_silence(service: Service) -> None:
             await own.ready()
             own.insert(0, "text")
             await own.wait_synced()
-            own.quiet()
+            quiet = own.quiet()
             own.insert(4, " and more")
             with pytest.raises(UnsavedEdits) as unsaved:
                 await own.__aexit__(None, None, None)
             assert unsaved.value.texts == {"left": "text and more"}
+            quiet.discard()  # the document is closed: there is nobody to tell
+
+    run(scene())
+
+
+def test_presence_shows_a_quiet_edit_and_after_it_what_the_program_had_said(service: Service) -> None:
+    async def scene() -> None:
+        async with (
+            _client(service, "ali") as ali,
+            _client(service, "bea") as bea,
+            ali.document("shown") as own,
+            bea.document("shown") as other,
+        ):
+            own.insert(0, "text")
+            await _in_step(own, other)
+
+            def seen() -> tuple[str, str | None] | None:
+                user = bea.presence("document:shown").users.get("ali")
+                return None if user is None else (user.activity, user.field)
+
+            async def see(activity: str, field: str | None) -> None:
+                await eventually_async(lambda: seen() == (activity, field))
+
+            quiet = own.quiet()
+            await see("editing", QUIET_FIELD)
+            quiet.discard()
+            await see("viewing", None)
+            await ali.update_presence("document:shown", activity="commenting", field="title")
+            quiet = own.quiet()
+            await see("editing", QUIET_FIELD)
+            quiet.discard()
+            await see("commenting", "title")
+            quiet = own.quiet()
+            await ali.update_presence("document:shown", activity="viewing", field="summary")
+            quiet.discard()
+            await see("viewing", "summary")
 
     run(scene())

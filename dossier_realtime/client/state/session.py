@@ -8,6 +8,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Literal
 
+from msgspec import UNSET
+
 from dossier_realtime.protocol import channels, codec, responses
 from dossier_realtime.protocol.commands import PresenceChange, Unsubscribe
 from dossier_realtime.protocol.documents.field_locks import LockState
@@ -135,6 +137,29 @@ class ClientSession:
             raise NotSubscribed(f"{channel} is not subscribed; subscribe to it before you update your presence")
         state.update_presence(change)
         return list(self._say_presence(state))
+
+    def show_field(self, channel: str, field: str) -> tuple[list[Effect], PresenceChange | None]:
+        """Announce that the user edits a field; also return the presence that the program had announced before."""
+        state = self.channel_states.get(channel)
+        before = None if state is None else state.own
+        return self._show(channel, PresenceChange(activity="editing", field=field)), before
+
+    def shown_no_more(self, channel: str, field: str, before: PresenceChange | None) -> list[Effect]:
+        """Announce the presence of before `show_field`, except what the program has announced since."""
+        state = self.channel_states.get(channel)
+        own = None if state is None else state.own
+        if own is None or own.field != field:
+            return []
+        before = before or PresenceChange()
+        activity = "viewing" if before.activity is UNSET else before.activity
+        change = PresenceChange(
+            field=None if before.field is UNSET else before.field,
+            activity=activity if own.activity == "editing" else UNSET,
+        )
+        return self._show(channel, change)
+
+    def _show(self, channel: str, change: PresenceChange) -> list[Effect]:
+        return self.update_presence(channel, change) if channel in self.channel_states else []
 
     # --- the connection -------------------------------------------------------------------------------
 

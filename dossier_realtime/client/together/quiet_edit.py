@@ -109,8 +109,8 @@ class QuietDocument:
         async def flush(self, timeout: float = ...) -> bool:  # noqa: ASYNC109  as the editor has it
             """Send what waits, as `DocumentEditor` does."""
 
-        announce: Callable[[str | None], None]
-        """Show the others the field that the user is in, in the presence of the document."""
+        show_field: Callable[[str], Callable[[], None]]
+        """Show the others that the user edits a field, until the returned function is called."""
 
         def _alone(self) -> float: ...
 
@@ -127,16 +127,17 @@ class QuietDocument:
         draft, self._owner = self._opened(), QuietEdit
         draft.begin()
 
+        shown_no_more = self.show_field(QUIET_FIELD)
+
         def take_back() -> None:
             draft.take_back()
             self._draft = None
-            self.announce(None)
+            shown_no_more()
 
         def end() -> None:
             self._end_block(draft, join=False)
-            self.announce(None)
+            shown_no_more()
 
-        self.announce(QUIET_FIELD)
         return QuietEdit(self, end, take_back)
 
     @property
