@@ -18,7 +18,8 @@ because the numbers of entries that are left out would be a trace of them:
 
 The last line: {"manifest": {…}, "signature": …}. The signature (base64, Ed25519) is over the purpose and the bytes of
 the manifest (signed.py), which holds the SHA-256 of all lines before; without this line an export is cut off, and
-nothing may follow it. Format 1 was signed without the purpose; it is still read. Each line has one spelling: with a
+nothing may follow it. Format 2 knew no joined lines, and format 1 was signed without the purpose, too; both are still
+read. Each line has one spelling: with a
 member twice, in another order or with white space it is no line of an export.
 """
 
@@ -36,8 +37,8 @@ from .proof.chain import CONTRADICTED
 from .proof.signed import Check, signed_text
 from .proof.verify import ChainFault, Report
 
-EXPORT_FORMAT: Final = 2
-_READABLE = (1, EXPORT_FORMAT)
+EXPORT_FORMAT: Final = 3
+_READABLE = (1, 2, EXPORT_FORMAT)
 NO_LINE: Final = "this line is not of an export"
 MISSING: Final = "entries are missing or moved here"
 CHANGED: Final = "this entry was changed: its link does not hold"

@@ -10,6 +10,7 @@ import sys
 import time
 from pathlib import Path
 
+import msgspec
 import pytest
 
 from app.journal.exports.export import Archive
@@ -19,6 +20,8 @@ from app.journal.writer import Journal
 from dossier_realtime.archive import ExportError, open_export, open_journal
 from dossier_realtime.archive.export import verify_file
 from dossier_realtime.archive.folder import DamagedRecordingWarning, segment_paths
+from dossier_realtime.archive.keys import named_check
+from dossier_realtime.recording.export import encode_manifest, read_trailer, trailer
 from dossier_realtime.recording.recording import Recording
 from tests.harness.eventually import HANG_SECONDS
 from tests.harness.service import ROOT
@@ -117,13 +120,27 @@ def test_an_entry_that_is_none_is_not_shown_and_verify_says_so(folder: Path) -> 
 def test_another_format_is_named(folder: Path, tmp_path: Path, clearance: str) -> None:
     file = tmp_path / "all.ndjson"
     lines = Archive(folder, "test", Signer(tmp_path)).export(Selection(), made_at=1.0, made_by="auditor")
-    file.write_bytes(b"".join(lines).replace(b'{"manifest":{"format":2', b'{"manifest":{"format":7'))
-    with pytest.raises(ExportError, match="written in format 7; this version reads format 2: use one that reads it"):
+    file.write_bytes(b"".join(lines).replace(b'{"manifest":{"format":3', b'{"manifest":{"format":7'))
+    with pytest.raises(ExportError, match="written in format 7; this version reads format 3: use one that reads it"):
         open_export(file, clearance=clearance)
     assert "written in format 7" in str(verify_file(file).fault)
     change(folder, b'{"format":2', b'{"format":9')
     with pytest.raises(ValueError, match="written in format 9; this version reads format 2: use one that reads it"):
         open_journal(folder, clearance=clearance)
+
+
+@pytest.mark.parametrize("form", [2, 3])
+def test_an_export_of_the_format_before_joined_lines_is_read(folder: Path, tmp_path: Path, form: int) -> None:
+    file, signer = tmp_path / "all.ndjson", Signer(tmp_path)
+    *lines, last = Archive(folder, "test", signer).export(Selection(), made_at=1.0, made_by="auditor")
+    found = read_trailer(last)
+    assert found is not None
+    assert found.manifest.format == 3
+    signed = encode_manifest(msgspec.structs.replace(found.manifest, format=form))
+    file.write_bytes(b"".join([*lines, trailer(signed, signer.sign("export", signed))]))
+    _, check = named_check(tmp_path / "journal-key.pub")
+    assert verify_file(file, check).ok
+    assert len(open_export(file, clearance="secret")) == found.manifest.entries
 
 
 def test_a_damaged_export_is_refused_and_verify_still_answers(folder: Path, tmp_path: Path) -> None:
