@@ -45,6 +45,17 @@ def joined_lines(folder: Path) -> int:
     return sum(is_joined(line.split(b"\t")[1]) for path in paths for line in store.read_lines(path))
 
 
+def both(folder: Path, seed: int, steps: int) -> tuple[Path, Path]:
+    """Write the journal of a script in single lines, and with joined ones."""
+    old = written(folder / "old", seed, steps, joins=False)
+    assert joined_lines(old) == 0
+    for attempt in range(10):  # a writer that wakes at each edit finds nothing to join
+        new = written(folder / str(attempt), seed, steps, joins=True)
+        if joined_lines(new) > 0:
+            return old, new
+    raise AssertionError("no edit was joined")
+
+
 def bare(header: Header) -> dict[str, Any]:
     """Return the facts of a header: all but its number and the numbers that it names."""
     names = [name for name in Header.__struct_fields__ if name not in ("seq", "cause", "after")]
@@ -102,18 +113,17 @@ def rerun(entries: list[Entry], limits: Limits) -> list[Any]:
     return [sorted(told), run.judged, run.skipped]
 
 
-@pytest.mark.parametrize("seed", range(6))
+@pytest.mark.parametrize("seed", [1, 3, 7, 10, 11, 15])  # scripts in which many edits can be joined
 def test_every_reader_finds_what_it_found_in_three_lines(tmp_path: Path, seed: int) -> None:
-    old, new = (written(tmp_path / str(joins), seed, 80, joins=joins) for joins in (False, True))
-    assert joined_lines(old) == 0
+    old, new = both(tmp_path, seed, 80)
     for clearance in ("secret", "internal"):
         assert facts(open_journal(new, clearance=clearance)) == facts(open_journal(old, clearance=clearance))
     assert report(new) == report(old)
 
 
-@pytest.mark.parametrize("seed", [1, 2])
+@pytest.mark.parametrize("seed", [10, 11])
 def test_every_export_shows_what_it_showed_of_three_lines(tmp_path: Path, seed: int) -> None:
-    old, new = (written(tmp_path / str(joins), seed, 40, joins=joins) for joins in (False, True))
+    old, new = both(tmp_path, seed, 40)
     middle = open_journal(old, clearance="secret").span
     since = (middle[0] + middle[1]) / 2
     selections = [Selection(), Selection(channel=PLAN), Selection(since=since), Selection(since=since, context=True)]
@@ -161,11 +171,13 @@ def test_pages_go_on_behind_and_within_a_line(tmp_path: Path) -> None:
     journal = written(tmp_path, 7, 120, joins=True)
     archive = Archive(journal, NODE, Signer(tmp_path))
     whole = list(archive.export(Selection(), made_at=1.0, made_by="auditor"))[:-1]
-    after, pages = 0, []
+    after, pages, counts = 0, list[bytes](), list[int]()
     while lines := list(archive.export(Selection(after=after, limit=7), made_at=1.0, made_by="auditor"))[:-1]:
         pages += lines
+        counts.append(sum(3 if b'"kind":"edit"' in line else 1 for line in lines))
         after = int(lines[-1].partition(b'"seq":')[2].partition(b",")[0])
     assert len(pages) == len(whole)
+    assert {7} < set(counts[:-1]) <= {7, 8, 9}
     joined = next(line for line in whole if b'"kind":"edit"' in line)
     last = int(joined.partition(b'"seq":')[2].partition(b",")[0])
     for within in (last - 3, last - 2, last - 1):

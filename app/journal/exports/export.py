@@ -189,8 +189,8 @@ class Archive:
             shown_line = redact(line) if any(redacted) else line
             bits = 0 if all(taken) else sum(one << number for number, one in enumerate(taken))
             yield whole_line(shown_line, headers[-1], previous, segment, bits), sum(taken)
-            shown, segment, count, before = link, b"", count + 1, link
-            if count == selected.limit:
+            shown, segment, count, before = link, b"", count + sum(taken), link
+            if 0 < selected.limit <= count:
                 return
 
     @staticmethod

@@ -23,7 +23,8 @@ class Selection(msgspec.Struct, frozen=True, omit_defaults=True, forbid_unknown_
 
     `node`: of that node's journal only, as it stands; by default of all journals in the folder, as one.
 
-    `after`: entries with a higher seq; `limit`: at most so many of these. Both are for whole exports, page by page.
+    `after`: entries with a higher seq; `limit`: so many of these; a page ends with a whole line of the journal, so
+    it may hold up to two entries more. Both are for whole exports, page by page.
 
     Raises ValueError for text that can name no channel, for numbers out of range, for invalid times, and for `since`
     after `until`.
