@@ -1,4 +1,4 @@
-"""What a hostile server, or a careless program, must not achieve: one table of rows for both SDKs.
+"""Attempts of a hostile server, or a careless program, that must fail: one table of rows for both SDKs.
 
 `sdk/typescript/test/hostile_rows.test.ts` plays the same rows with the other client. `rows` are scripts of a server,
 each with what the client does in each step; `begins` names the steps that go before.

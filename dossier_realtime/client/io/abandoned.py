@@ -1,7 +1,7 @@
-"""Connections that nobody waits for any more, while they are made: Tornado cannot stop half-way.
+"""Connections whose caller gave up while they are made: Tornado cannot stop half-way.
 
 A loop that ends meanwhile would leave their sockets to the garbage collector, which says so in a program with
-`-W error`. So whoever closes a client waits for them, for a bounded time.
+`-W error`. So the close of a client waits for them, for a bounded time.
 """
 
 from __future__ import annotations
