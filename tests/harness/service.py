@@ -68,6 +68,8 @@ class Service:
         self.arguments = list(arguments)
         self.secure = secure
         self.port = 0
+        self.module = forked.SERVICE
+        """What its process imports first: the service itself, or with a change that no setting makes."""
         self.process: forked.Running | None = None
         self.log_file = data.with_name(data.name + ".log")
         self._output = data.with_name(data.name + ".out")
@@ -114,7 +116,7 @@ class Service:
         changes = {"DOSSIER_AUTH__SECRET": tokens.SECRET, **as_environment(self.settings), **self.environment}
         arguments = ["serve", "--port", str(self.port), "--data", str(self.data), *self.arguments]
         with self._output.open("wb") as output, self.log_file.open("ab") as log:
-            self.process = forked.start(forked.SERVICE, arguments, changes, output, log, tree=ROOT)
+            self.process = forked.start(self.module, arguments, changes, output, log, tree=ROOT)
 
     def stop(self) -> int:
         """SIGTERM, and wait for the end; the exit status (0 after a good end). Harmless when it does not run."""

@@ -7,6 +7,7 @@ from contextlib import ExitStack, contextmanager
 from itertools import count
 from pathlib import Path
 
+from tests.harness.processes import forked
 from tests.harness.redis_server import RedisServer
 from tests.harness.service import Service
 from tests.harness.wire import Reachable
@@ -30,11 +31,19 @@ class Turns:
 
 @contextmanager
 def nodes(
-    folder: Path, server: RedisServer | Reachable, settings: Mapping[str, object] | None = None, number: int = 2
+    folder: Path,
+    server: RedisServer | Reachable,
+    settings: Mapping[str, object] | None = None,
+    number: int = 2,
+    module: str = forked.SERVICE,
 ) -> Iterator[list[Service]]:
     """Run so many nodes on a server (or a proxy before one); each has a folder and a name of its own."""
+    running = [node(folder, server, f"node{index + 1}", settings) for index in range(number)]
     with ExitStack() as stack:
-        yield [stack.enter_context(node(folder, server, f"node{index + 1}", settings)) for index in range(number)]
+        for one in running:
+            one.module = module
+            stack.enter_context(one)
+        yield running
 
 
 def node(

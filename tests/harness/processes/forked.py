@@ -70,7 +70,8 @@ def start(
     for name, value in changes.items():
         environment.pop(name, None)
         environment |= {} if value is None else {name: value}
-    if tree != ROOT or FULL or sys.platform != "linux" or not all(name.startswith(_SETTINGS) for name in changes):
+    is_whole = FULL and module in (SERVICE, DASHBOARD)  # a process from its very start
+    if tree != ROOT or is_whole or sys.platform != "linux" or not all(name.startswith(_SETTINGS) for name in changes):
         command = [sys.executable, "run.py", *arguments]
         return subprocess.Popen(command, cwd=tree, env=environment, stdout=output, stderr=log)
     request = Request(list(arguments), environment, _umask(), sorted(os.sched_getaffinity(0)))
