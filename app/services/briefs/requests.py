@@ -128,7 +128,9 @@ class BriefRequests:
                 after={"type": asked.type, "language": asked.language, "generator": generator},
             )
         )
-        self._check_access(by, channel)  # recording it took a moment
+        # Recording it took a moment: other nodes let some in, and what the requester may do can have changed.
+        everywhere = (0, 0) if known is not None else await self._ledger.open_briefs(channels.user(by.user_id))
+        self._check_access(by, channel)
         now = self._ledger.now()
         one = estimate(times, _DEFAULT_MS.get(generator, _OTHER_DEFAULT_MS))
         job = BriefJob(
@@ -145,7 +147,7 @@ class BriefRequests:
             node=self._runner.node,
         )
         if known is None:
-            self._check_room(by)
+            self._check_room(by, *everywhere)
             self._runner.expect(job)
         try:
             _, (result,) = await self._ledger.commit(None, job, [_started(job)], key=named)
