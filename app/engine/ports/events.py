@@ -97,7 +97,7 @@ class Broker(Protocol):
         `record` is called on the event loop with publications that were committed through this node and are not to be
         delivered: subscribers have them by the positions from which they follow, or their places are void. Each commit
         through this node comes once, by `deliver` or by `record`; and by `commits_after` after the end of a process
-        that did not get so far.
+        that did not get so far. A store that is replaced between a commit and its answer may let it come twice.
         """
 
     async def publish(
