@@ -29,13 +29,12 @@ MESSAGES: list[Message] = [
 
 def test_each_message_is_answered_while_redis_stands_still_and_works_after_it(tmp_path: Path) -> None:
     async def scene() -> None:
-        token = service.token("u-1", "write:dossier:*", "write:document:*", "admin:*")
-        client = await Client.connect(service, token)
-        await client.subscribe(SUBSCRIBED, include_presence=True)
-        await client.subscribe(DOCUMENT)
+        # A client for each message: those of one connection wait for each other, 2 s each.
+        clients = [await _client(service, f"u-{number}") for number in range(len(MESSAGES))]
+        client = clients[0]
         server.signal(signal.SIGSTOP)
-        for message in MESSAGES:
-            answer = await client.ask(message)
+        asked = [one.ask(message) for one, message in zip(clients, MESSAGES, strict=True)]
+        for message, answer in zip(MESSAGES, await asyncio.gather(*asked), strict=True):
             assert (answer["type"], answer.get("error_code")) == ("error", "SERVICE_UNAVAILABLE"), (message, answer)
         server.signal(signal.SIGCONT)
 
@@ -47,7 +46,8 @@ def test_each_message_is_answered_while_redis_stands_still_and_works_after_it(tm
         await eventually_async(lambda: _taken(client))
         update = await client.receive("dossier_update", channel=OTHER)
         assert update["payload"]["entity_id"] == "sa"
-        await client.close()
+        for one in clients:
+            await one.close()
 
     with (
         RedisServer(tmp_path / "redis") as server,
@@ -55,6 +55,13 @@ def test_each_message_is_answered_while_redis_stands_still_and_works_after_it(tm
     ):
         asyncio.run(scene())
         service.assert_log_clean()
+
+
+async def _client(service: Service, user: str) -> Client:
+    client = await Client.connect(service, service.token(user, "write:dossier:*", "write:document:*", "admin:*"))
+    await client.subscribe(SUBSCRIBED, include_presence=True)
+    await client.subscribe(DOCUMENT)
+    return client
 
 
 async def _taken(client: Client) -> bool:
