@@ -163,8 +163,8 @@ async def test_a_look_that_fails_is_made_up_for_where_nobody_commits_any_more(
         await other.publish(event("new", "workspace:new"))
         pulse._heads._joining.add(CHANNELS[0])
 
-        async def failed(_: Sequence[str]) -> tuple[str, list[ChannelHead]]:
-            raise Unavailable("no")
+        async def failed(channels: Sequence[str]) -> tuple[str, list[ChannelHead]]:
+            raise Unavailable(f"no heads of {len(channels)} channels")
 
         reader.heads = failed  # type: ignore[method-assign]
         with pytest.raises(Unavailable):
