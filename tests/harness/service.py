@@ -69,7 +69,7 @@ class Service:
         self.secure = secure
         self.port = 0
         self.module = forked.SERVICE
-        """What its process imports first: the service itself, or with a change that no setting makes."""
+        """The module that its process imports first: the service, or one that changes it as no setting does."""
         self.process: forked.Running | None = None
         self.log_file = data.with_name(data.name + ".log")
         self._output = data.with_name(data.name + ".out")
