@@ -12,6 +12,7 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
+from app.engine.ports.errors import Unavailable
 from app.engine.redis.log import cursors as cursors_module
 from tests.engine.events import CHANNEL, OTHER, event, numbers
 from tests.harness.coroutine_tests import asynchronous
@@ -128,6 +129,19 @@ async def test_a_commit_of_a_store_that_was_emptied_is_recorded_with_the_epoch_i
             await answers.let_go(committing)
             await eventually_async(lambda: bool(node.recorded.batches))
             assert [(one.epoch, one.offset) for one in node.recorded.on(CHANNEL)] == [(first.epoch, 2)]
+
+
+@asynchronous
+async def test_after_a_commit_that_redis_refuses_no_answer_is_awaited(
+    redis_server: RedisServer, tmp_path: Path
+) -> None:
+    """What is read is kept until then: it would grow without an end."""
+    async with opened_node(redis_server.url, tmp_path.name, "n1") as node:
+        lane = node.engine._parts.lane
+        redis_server.command("SET", f"{lane._keys.log}events:{CHANNEL}:0", "no stream")
+        with pytest.raises(Unavailable):
+            await node.publish(event(1))
+        await eventually_async(lambda: not lane._has_unanswered)
 
 
 class _Held:
