@@ -65,18 +65,18 @@ class Alerts:
         """Acknowledge an alert, and notify all users who were alerted.
 
         Return None where there is no alert that the user received and may see. `on_behalf`: by an operator, who need
-        not have been alerted, but must be cleared for all channels that the alert was derived from. `act` records it
-        before it is done; `why` is kept with the step of a registered commitment. Raises Unavailable, and the errors
-        of `act`.
+        not have been alerted, but must be cleared for all channels that the alert was derived from, and for the
+        commitment where it is registered. `act` records it before it is done; `why` is kept with the step of a
+        registered commitment. Raises Unavailable, and the errors of `act`.
         """
         user_id, recorded = by.user_id, False
         while True:
             alert = await self._store.find(commitment_id)
-            if alert is None or not (self._is_recipient(alert, by) or (on_behalf and self._sees(alert, by))):
-                return None
-            taken = core.acknowledged(alert, user_id)
             held = await self._ledger.find(commitment_id)
             own = Clearance.parse("public" if held is None else held.commitment.said.classification)
+            if alert is None or not (self._is_recipient(alert, by) or (on_behalf and self._sees(alert, by, own))):
+                return None
+            taken = core.acknowledged(alert, user_id)
             derived = self._publisher.derived(alert.channels)
             if not recorded:
                 recorded = True
@@ -107,8 +107,8 @@ class Alerts:
     def _is_recipient(self, alert: Alert, by: Identity) -> bool:
         return by.user_id in alert.recipients and self._publisher.shown_to(by, (channels.user(by.user_id),))
 
-    def _sees(self, alert: Alert, by: Identity) -> bool:
-        return self._publisher.shown_to(by, alert.channels)
+    def _sees(self, alert: Alert, by: Identity, level: Clearance) -> bool:
+        return self._publisher.shown_to(by, alert.channels, level)
 
 
 def _act(alert: Alert, taken: Alert, why: str, *, withholds_reason: bool) -> Act:

@@ -46,11 +46,15 @@ class NotAllowed(Exception):
 
 
 class CommitmentChange(NamedTuple):
-    """A commitment after a change, and what was published of it. `unchanged`: it was so before."""
+    """A commitment after a change, and what was published of it. `unchanged`: it was so before.
+
+    `before`: the commitment where it was registered anew, maybe at a higher classification.
+    """
 
     commitment: Commitment
     results: list[PublishResult]
     unchanged: bool = False
+    before: Commitment | None = None
 
 
 class CommitmentRegistry:
@@ -120,7 +124,7 @@ class CommitmentRegistry:
             except BaseException:
                 quotas.give_back(by.user_id, channels=0, stored=stored)
                 raise
-            return CommitmentChange(after, [])
+            return CommitmentChange(after, [], before=known)
 
     async def read(self, commitment_id: str, by: Identity) -> Commitment:
         """Return a commitment that a user may see. Raises NoCommitment and Unavailable."""
@@ -257,7 +261,7 @@ class CommitmentRegistry:
             channel=fact.channels[0] if fact.channels else "",
             before={"registered": False} if before is None else self._facts(before),
             after=self._facts(after),
-            withholds_reason=self.climbing.is_above_its_channel(after),
+            withholds_reason=any(self.climbing.is_above_its_channel(one) for one in (before, after) if one is not None),
         )
 
     def _facts(self, commitment: Commitment) -> dict[str, str | int | float | bool | None]:

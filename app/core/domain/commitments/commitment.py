@@ -11,6 +11,7 @@ from typing import Final, Literal, NamedTuple
 import msgspec
 from msgspec import Struct, structs
 
+from dossier_realtime.protocol.classification import Clearance
 from dossier_realtime.protocol.http.commitments import CommitmentBody, HandAct
 from dossier_realtime.recording.commitments.dry_run import Deadline, audience
 from dossier_realtime.recording.commitments.ladder import LEVELS, URGENT_LEVEL, AlertPolicy
@@ -116,12 +117,14 @@ class RaisedLevel(NamedTuple):
 def registered(known: Commitment | None, commitment_id: str, said: CommitmentBody, by: str, now: float) -> Commitment:
     """Return the commitment as registered or registered again.
 
-    A new deadline, a new type of MoU or another MoU starts its clock anew; any other change leaves it.
+    A new deadline, a new type of MoU or another MoU starts its clock anew; any other change leaves it. Where its
+    classification becomes lower, the steps of people are kept without reasons: those were given at the higher one.
     """
+    hands = () if known is None or known.state == "deleted" else _hands_at(known, said)
     if known is not None and known.state != "deleted":
         clock = ("due_date", "mou_type", "mou_id")
         if all(getattr(known.said, name) == getattr(said, name) for name in clock):
-            return structs.replace(known, said=said)
+            return structs.replace(known, said=said, hands=hands)
     return Commitment(
         commitment_id=commitment_id,
         said=said,
@@ -129,8 +132,15 @@ def registered(known: Commitment | None, commitment_id: str, said: CommitmentBod
         registered_at=int(now),
         restarted=known is not None,
         restarts=0 if known is None else known.restarts + 1,
-        hands=known.hands if known is not None and known.state != "deleted" else (),
+        hands=hands,
     )
+
+
+def _hands_at(known: Commitment, said: CommitmentBody) -> tuple[Hand, ...]:
+    """Return the steps of people as they are shown at the classification of a new body."""
+    if Clearance.parse(said.classification) >= Clearance.parse(known.said.classification):
+        return known.hands
+    return tuple(structs.replace(hand, reason="") for hand in known.hands)
 
 
 def handled(commitment: Commitment, hand: Hand) -> Commitment:

@@ -68,7 +68,8 @@ class CommitmentCallHandler(OperatorHandler):
             self.unavailable()
         else:
             self.unchanged = changed.unchanged
-            self.level = self.commitments.climbing.level(changed.commitment).label
+            forms = (one for one in (changed.before, changed.commitment) if one is not None)
+            self.level = max(map(self.commitments.climbing.level, forms)).label
             if changed.results:
                 self.record_published(changed.results, started)
             return changed
