@@ -43,7 +43,7 @@ class Call:
     """An HTTP call that was answered.
 
     `level`: the classification of the subject in the path, where that is no channel. `polled`: a list that dashboards
-    ask for again and again, and that shows no event.
+    ask for again and again.
     """
 
     method: str

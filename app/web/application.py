@@ -169,7 +169,7 @@ def _access(handler: Any) -> None:
     told = _sampler.counted(now)
     if told:
         _log.info("requests counted", **told)
-    if (request.path in _PROBES or getattr(handler, "polled", False)) and status < 400:
+    if (request.path in _PROBES or getattr(handler, "is_polled", False)) and status < 400:
         return
     if not _sampler.allows(f"{request.method} {status}"[:20], request.remote_ip or "", now):
         return

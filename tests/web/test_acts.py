@@ -272,6 +272,19 @@ async def test_a_call_is_an_act_with_all_that_is_to_be_known_of_it(service: Serv
     assert outcome.detail["outcome"] in ("done", "unchanged")
 
 
+def test_of_a_path_that_is_polled_the_reads_alone_are_sampled(service: Service) -> None:
+    who = fresh("user")
+    token = service.token(who, "read:*")
+    for _ in range(2):
+        for path in ("/v1/briefs", "/v1/inbox", "/v1/tasks"):
+            assert service.get(path, token)[0] == 200
+        asked = {"type": "country", "entity_id": fresh("SA"), "language": "en"}
+        assert call(service, token, "POST", "/v1/briefs", asked)[0] == 202
+    calls = told(service, lambda header: header.kind == "http" and header.user == who, 5)
+    made = sorted((one.detail["method"], one.detail["path"]) for one in calls)
+    assert made == [*(("GET", f"/v1/{name}") for name in ("briefs", "inbox", "tasks")), *[("POST", "/v1/briefs")] * 2]
+
+
 def told(service: Service, fits: Callable[[Header], bool], count: int) -> list[Header]:
     """The headers that fit, when there are so many; they are written a moment after they happened."""
 

@@ -32,6 +32,7 @@ class BriefListHandler(OperatorHandler):
 
     async def post(self) -> None:
         """Ask for a brief; answered when it is durable that it was asked for."""
+        self.level = HIGHEST
         identity = await self.authenticate()
         body = None if identity is None else self.read_body(BriefRequestPayload)
         if identity is None or body is None:

@@ -78,6 +78,8 @@ class InboxCallHandler(OperatorHandler):
 class InboxHandler(InboxCallHandler):
     """A page of the caller's own inbox, oldest first: `after` (an offset), `limit`, `unread`, `digest`."""
 
+    polled = True
+
     async def get(self) -> None:
         """Answer with the page."""
         identity = await self.own_inbox()

@@ -12,6 +12,8 @@ from dossier_realtime.protocol.http.inbox_forms import TaskRows
 class TaskListHandler(OperatorHandler):
     """A page of tasks that the caller may see: `channel`, `assignee`, `after` (`next` of the page before), `limit`."""
 
+    polled = True
+
     async def get(self) -> None:
         """Answer with the page; tasks of channels that the caller may not read are left out."""
         identity = await self.authenticate()

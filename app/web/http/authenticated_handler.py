@@ -45,7 +45,7 @@ class AuthenticatedHandler(CallerHandler):
     acts: ClassVar[Mapping[str, tuple[Verb, ...]]] = {}
     """The acts that a method may be, by its name in lower case."""
     polled: ClassVar[bool] = False
-    """True for a list that dashboards poll: each call is counted, and one a minute is kept in the journal."""
+    """True where dashboards poll the GET: each is counted, and one a minute is kept in the journal."""
 
     def __init_subclass__(cls, **options: Any) -> None:
         super().__init_subclass__(**options)
@@ -153,12 +153,17 @@ class AuthenticatedHandler(CallerHandler):
             read = replace(read, clearance=self._clearance)
         also = tuple(replace(each, clearance=self._clearance) for each in self.also_read if read is not None)
         answer = CallAnswer(status, self._act_seq, read, also)
-        call = Call(method, path, answer, initiator, self._call_text(), self.level, self.polled)
+        call = Call(method, path, answer, initiator, self._call_text(), self.level, self.is_polled)
         self.context.records.recorder.record_call(call)
         if self._act is not None and self.actor is not None:
             outcome: Outcome = "failed" if status >= 400 else "unchanged" if self.unchanged else "done"
             self.context.records.acts.end(self._act_seq, self.actor, self._act, outcome, status)
         super().on_finish()
+
+    @property
+    def is_polled(self) -> bool:
+        """Return whether this call is one that dashboards poll: no other method of a polled path is."""
+        return self.polled and self.request.method == "GET"
 
     @property
     def reason(self) -> str:

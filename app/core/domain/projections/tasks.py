@@ -1,8 +1,8 @@
 """Tasks: the steps between their states, and what is known of each (docs/protocol.md#tasks). Pure.
 
 Two channels speak of a task: its workspace (`task_update`: the state) and its assignee's own (`task_assigned`: title,
-date, priority). A record is kept of each, so that a fact is shown to nobody who could not read its channel. Whether an
-assignment is open is told by the workspace alone: it is joined with it when it is read, by the rights of its reader.
+date, priority). A record is kept of each, so that a fact is shown to nobody who could not read its channel. The
+workspace alone tells if an assignment is open: it is joined with it when it is read, by the rights of its reader.
 """
 
 from __future__ import annotations
