@@ -64,7 +64,7 @@ class PageHandler(Handler):
         page = OpenPage(self._name, viewer, display)
         recordings = Recordings(self._api.url, login.token.text, viewer, self._queue, login.user_id)
         details = Details(self._api, viewer, login.token.text)
-        inbox = InboxReader(self._api, self._views.state, login.identity.user_id, login.token.text)
+        inbox = InboxReader(self._api, self._views.state, login.identity, login.token.text)
         hooks = LoginHooks(partial(self._logins.is_valid, login), partial(self._logins.touch, login))
         session = PageSession(self._views, page, PageServices(actions, recordings, details, inbox), hooks)
         title = f"{say(display.language, f'page.{self._name}')} · {say(display.language, 'title')}"

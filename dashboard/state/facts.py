@@ -104,6 +104,8 @@ class DocumentView:
     threads: BoundedDict[DocumentCommentPayload] = field(default_factory=lambda: BoundedDict(MAX_THREADS))
     state: DocumentStatePayload | None = None
     """The last that was told of whether it takes edits."""
+    is_clipped: bool = False
+    """True: the service has more open comments than were read."""
 
     def discussed(self, thread: DocumentCommentPayload) -> None:
         """Take a comment or suggestion as it is now; one that is answered goes."""
@@ -117,7 +119,7 @@ class DocumentView:
 
     def undiscussed(self) -> None:
         """Forget all comments and suggestions."""
-        self.threads = BoundedDict(MAX_THREADS)
+        self.threads, self.is_clipped = BoundedDict(MAX_THREADS), False
 
     def editors(self, at: float) -> list[str]:
         """Return the users who wrote in the last RECENT_SECONDS, latest first."""

@@ -27,13 +27,13 @@ from dashboard.state.facts import (
     SecondCounts,
     TailMessage,
 )
-from dashboard.state.inboxes import MAX_INBOXES, InboxView
+from dashboard.state.inboxes import InboxBook, InboxView
 from dashboard.state.service_link import ServiceLink
 from dashboard.state.standing import ReadList, fold
 from dashboard.state.tasks import TaskBook
 from dossier_realtime.client.state.presence import PresenceState
 from dossier_realtime.protocol import channels, codec
-from dossier_realtime.protocol.authorization import Fact
+from dossier_realtime.protocol.authorization import Fact, Identity
 from dossier_realtime.protocol.classification import HIGHEST
 from dossier_realtime.protocol.documents.comments import DocumentComment, DocumentCommentPayload
 from dossier_realtime.protocol.documents.document_events import DocumentStateEvent
@@ -84,7 +84,7 @@ class DashboardState:
         self.documents: BoundedDict[DocumentView] = BoundedDict(300)
         self.relationships: BoundedDict[RelationshipView] = BoundedDict(500)
         self.tasks = TaskBook()
-        self.inboxes: BoundedDict[InboxView] = BoundedDict(MAX_INBOXES)  # by user, of those whose page is open
+        self.inboxes = InboxBook()
         self.presence: BoundedDict[PresenceState] = BoundedDict(100)
         self.locks: BoundedDict[dict[str, LockView]] = BoundedDict(100)
         self.came: BoundedDict[float] = BoundedDict(20_000)
@@ -153,11 +153,10 @@ class DashboardState:
         self.read_at[read.name] = at
         self.revision += 1
 
-    def inbox_read(self, user_id: str, inbox: InboxView) -> None:
-        """Set the inbox of a user, as the service told it to that user."""
-        if self.inboxes.get(user_id) != inbox:
+    def inbox_read(self, login: Identity, inbox: InboxView) -> None:
+        """Set the inbox of a login, as the service told it to that login."""
+        if self.inboxes.put(login, inbox):
             self.revision += 1
-        self.inboxes.put(user_id, inbox)
 
     def doubt_lists(self) -> None:
         """Let the lists of what stands be read again soon: not every step is told by a message."""
@@ -168,16 +167,20 @@ class DashboardState:
         document = self.documents.get(channels.identifier(channel))
         return set() if document is None else set(document.threads)
 
-    def discussed(self, channel: str, threads: Iterable[DocumentCommentPayload], before: set[str]) -> None:
+    def discussed(
+        self, channel: str, threads: Iterable[DocumentCommentPayload], before: set[str], *, whole: bool = True
+    ) -> None:
         """Take the open comments and suggestions of a document, as the service listed them.
 
         `before`: those that were known when it was asked; of them, those that it does not list are open no more.
+        `whole`: False where the list goes on, and what it does not list may be open still.
         """
         listed = list(threads)
-        gone = before - {thread.id for thread in listed}
+        gone = before - {thread.id for thread in listed} if whole else set()
         if not listed and not gone:
             return
         document = self._document(channel)
+        document.is_clipped = not whole
         for each in gone:
             document.threads.drop(each)
         for thread in listed:

@@ -77,7 +77,7 @@ class TaskBook:
         return _key(row)
 
     def stands(self, row: TaskRow) -> str:
-        """Put a row of the list; return its key. What a workspace says of an assignment is kept with the workspace."""
+        """Put a row of the list; return its key. A workspace's words on an assignment are kept with the workspace."""
         if row.workspace is not None:
             user = channels.identifier(row.channel)
             self._place(user, row.task_id, row.workspace)

@@ -10,6 +10,8 @@ from dashboard.state.audit_events import AuditEvent
 from dashboard.state.inboxes import InboxView
 from dashboard.state.store import DashboardState
 from dossier_realtime.client.state.presence import PresenceState
+from dossier_realtime.protocol.authorization import reader
+from dossier_realtime.protocol.classification import Clearance
 from dossier_realtime.protocol.http.inbox_forms import InboxRow
 from dossier_realtime.protocol.responses import PresentUser, Roster
 from tests.dashboard.samples import (
@@ -69,7 +71,8 @@ def crowd() -> DashboardState:
         InboxRow(id=f"task.t-{number:04}", offset=1 + number, received=NOW, read=False, event=_assigned(number))
         for number in numbers
     ]
-    state.inbox_read("", InboxView(tuple(entries), unread=2 * MANY))
+    for clearance in Clearance:
+        state.inbox_read(reader(clearance), InboxView(tuple(entries), unread=2 * MANY))
     return state
 
 

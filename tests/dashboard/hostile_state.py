@@ -18,6 +18,8 @@ from dashboard.state.audit_events import AuditEvent, ChainStatus
 from dashboard.state.inboxes import InboxView
 from dashboard.state.store import DashboardState
 from dossier_realtime.client.state.presence import PresenceState
+from dossier_realtime.protocol.authorization import reader
+from dossier_realtime.protocol.classification import Clearance
 from dossier_realtime.protocol.events import (
     AlertState,
     AlertStatePayload,
@@ -92,9 +94,8 @@ def hostile_state() -> DashboardState:
     state.listed([_all(_SESSION, text) for text in PAYLOADS], channels)
     for number, text in enumerate(PAYLOADS):
         _fill(state, text, number)
-    entries = tuple(_waiting(text, number) for number, text in enumerate(PAYLOADS))
-    for user in ("", "operator"):
-        state.inbox_read(user, InboxView(entries, len(entries)))
+    for clearance in Clearance:
+        state.inbox_read(reader(clearance), hostile_inbox())
     for text in PAYLOADS:  # last, so that it is what the live tail shows
         channel = f"dossier:country:{text}"
         state.heard(channel, update(channel, text, text), NOW)
@@ -148,12 +149,23 @@ def _fill(state: DashboardState, text: str, number: int) -> None:
     state.present(f"dossier:country:{text}", PresenceState.of(Roster(count=1, users=[user])), NOW)
 
 
+def hostile_inbox() -> InboxView:
+    """Return an inbox with an entry for each text."""
+    entries = tuple(_waiting(text, number) for number, text in enumerate(PAYLOADS))
+    return InboxView(entries, len(entries))
+
+
 def _waiting(text: str, number: int) -> InboxRow:
     """Return an entry of which every text is this one; `of` of its buttons too."""
     texts = {"en": text, "ar": text}
     payload = {"id": f"n{number}", "title": texts, "message": texts}
     event = {"type": "notification", "priority": "high", "payload": payload}
     return InboxRow(id=text, offset=1 + number, received=NOW, read=False, event=event)
+
+
+async def _read_once(reader: InboxReader) -> None:
+    reader._state.inbox_read(reader._login, hostile_inbox())
+    await asyncio.Event().wait()
 
 
 async def main() -> None:
@@ -165,7 +177,7 @@ async def main() -> None:
     address = SiteAddress("127.0.0.1", 0, ("localhost",), ("own",))
     setup = DashboardConfig(asked.service, address, LoginRules(roles, 1800))
     server = DashboardServer(setup, "no token: nothing is heard of the service")
-    InboxReader.run = asyncio.Event().wait  # type: ignore[method-assign, assignment]  # likewise
+    InboxReader.run = _read_once  # type: ignore[method-assign, assignment]  # likewise
     server._feed.run = asyncio.Event().wait  # type: ignore[method-assign, assignment]  # the state stays as it is
     vars(server.state).update(vars(hostile_state()))
     server.start()

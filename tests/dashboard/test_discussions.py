@@ -7,6 +7,8 @@ from typing import Any
 import msgspec
 import pytest
 
+from dashboard.live.discussions import Discussions
+from dashboard.live.service_api import ServiceApi
 from dashboard.screen.listing import ListQuery, in_parts
 from dashboard.screen.panes.documents import documents
 from dashboard.screen.viewer import Viewer
@@ -16,7 +18,9 @@ from dossier_realtime.client.state.presence import PresenceState
 from dossier_realtime.protocol.documents.comments import DocumentCommentPayload
 from dossier_realtime.protocol.documents.document_events import DocumentStateEvent, DocumentStatePayload
 from dossier_realtime.protocol.responses import Roster
+from tests.dashboard.answering import answering
 from tests.dashboard.samples import NOW, busy, comment, held, listed, viewer
+from tests.harness.coroutine_tests import asynchronous
 
 
 def _rows(state: DashboardState, table: str, eyes: Viewer | None = None, at: float = NOW) -> list[list[Any]]:
@@ -107,3 +111,49 @@ def test_a_row_says_whether_the_document_takes_edits(
         payload = DocumentStatePayload(**told)
         state.heard("document:d-1", DocumentStateEvent(channel="document:d-1", payload=payload), NOW)
     assert next(row for row in _rows(state, "documents") if row[0] == "d-1")[5] == shown
+
+
+def test_the_bound_of_the_comments_tells_nothing_of_documents_that_are_hidden() -> None:
+    few, many = busy(), busy()
+    many.listed([], [listed("document:d-1"), *(listed(f"document:hidden-{number}", "secret") for number in range(9))])
+    few.listed([], [listed("document:d-1")])
+    for number in range(9):
+        many.heard(f"document:hidden-{number}", comment(f"h-{number}", document=f"hidden-{number}"), NOW)
+    told = [
+        next(block for block in documents(state, viewer(clearance="internal"), NOW) if block["id"] == "threads")["kept"]
+        for state in (few, many)
+    ]
+    assert told[0] == told[1] != ""
+
+
+def test_a_list_that_goes_on_ends_no_comment_and_says_that_it_is_clipped() -> None:
+    def kept() -> str:
+        blocks = documents(state, viewer(clearance="secret"), NOW)
+        return str(next(block for block in blocks if block["id"] == "threads")["kept"])
+
+    state = busy()
+    state.listed([], [listed("document:d-1")])
+    before, first = state.discussions("document:d-1"), [comment("t-2", revision=9).payload]
+    assert (kept(), len(before)) == ("", 2)
+    state.discussed("document:d-1", first, before, whole=False)
+    assert _threads(state) == before
+    assert "are kept" in kept()
+    state.discussed("document:d-1", first, before)
+    assert (_threads(state), kept()) == ({"t-2"}, "")
+
+
+@pytest.mark.parametrize("status", [429, 503])
+@asynchronous
+async def test_comments_are_asked_for_again_where_the_service_asked_to_wait(status: int) -> None:
+    state, found = DashboardState(), msgspec.to_builtins(comment("t-1").payload)
+    page = {"document": "d-1", "version": 7, "comments": [found]}
+    with answering(status, {}) as service:
+        api = ServiceApi(service.url)
+        discussions = Discussions(api, state)
+        discussions.follow("document:d-1")
+        await discussions.read("token")
+        assert _threads(state) == set()
+        service.answer = (200, page)
+        await discussions.read("token")
+        assert _threads(state) == {"t-1"}
+        api.close()

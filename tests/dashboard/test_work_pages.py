@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+import dataclasses
 from typing import Any
 
 import pytest
@@ -9,6 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from dashboard.live.actions import ActionRequest, Actions
+from dashboard.live.inbox_reader import InboxReader
 from dashboard.live.service_api import ServiceApi
 from dashboard.screen.panes import PANES
 from dashboard.screen.viewer import OWN_ACTIONS, Viewer
@@ -18,9 +21,11 @@ from dashboard.state.store import DashboardState
 from dossier_realtime.protocol.authorization import Grant, Identity
 from dossier_realtime.protocol.classification import Clearance
 from dossier_realtime.protocol.http.inbox_forms import InboxRow
+from tests.dashboard.answering import answering
 from tests.dashboard.samples import NOW, listed, task_assigned, task_update, viewer
 from tests.dashboard.test_standing import task
 from tests.harness.coroutine_tests import asynchronous
+from tests.harness.eventually import eventually_async
 
 TODAY = "2023-11-14"  # of NOW, in UTC
 OWN, WORKSPACE = "user:ali", "workspace:w1"
@@ -79,7 +84,7 @@ LEVELS = st.sampled_from(["public", "internal", "confidential", "secret"])
 
 @given(level=LEVELS, clearance=LEVELS, reads=st.booleans())
 def test_the_state_of_a_task_is_told_to_whom_its_workspace_is_told(level: str, clearance: str, reads: bool) -> None:
-    """Whether the row came joined from the service, or was joined by what was heard since."""
+    """The row came joined from the service, or was joined by what was heard since: both show the same."""
     grants = [f"read:{WORKSPACE}", f"read:{OWN}"] if reads else [f"read:{OWN}"]
     eyes = eyes_of(clearance, *grants, user="operator")
     joined = assigned(status="completed", workspace=WORKSPACE, updated_by="omar")
@@ -173,7 +178,7 @@ def test_an_inbox_is_shown_to_its_own_user_alone_newest_first() -> None:
         waiting("brief.b1", 3, FAILED),
         waiting("later", 4, {"type": "something_new"}),
     )
-    state.inbox_read("ali", InboxView(entries, 4))
+    state.inbox_read(eyes_of("internal").identity, InboxView(entries, 4))
     own = shown(state, eyes_of("internal"), "inbox")
     told = [row["cells"][:3] for row in own["inbox"]["rows"]]
     assert told == [
@@ -185,16 +190,59 @@ def test_an_inbox_is_shown_to_its_own_user_alone_newest_first() -> None:
     assert own["actions"]["acts"][0]["of"] == "4"
     arabic = shown(state, eyes_of("internal", language="ar"), "inbox")["inbox"]["rows"]
     assert arabic[2]["cells"][2].endswith("مدة التأخر: يومان")
-    for other in (eyes_of("secret", "admin:*", user="operator"), viewer(clearance="secret")):
+    lower, later = eyes_of("public"), eyes_of("internal")
+    later = dataclasses.replace(later, identity=dataclasses.replace(later.identity, expires_at=int(NOW) + 99))
+    for other in (eyes_of("secret", "admin:*", user="operator"), viewer(clearance="secret"), lower, later):
         page = str(shown(state, other, "inbox"))
         assert ("Read this" in page, "Report due" in page, "c1" in page) == (False, False, False)
-    state.inbox_read("ali", InboxView(entries, 4, refused=0))
+    state.inbox_read(eyes_of("internal").identity, InboxView(entries, 4, refused=0))
     assert "cannot be reached" in shown(state, eyes_of("internal"), "inbox")["inbox-note"]["text"]
+
+
+WAITING = {"id": "n1", "offset": 1, "received": NOW, "read": False, "event": NOTICE}
+PAGE = {"entries": [WAITING], "unread": 1}
+
+
+@pytest.mark.parametrize(
+    ("status", "body", "told", "is_shown"),
+    [
+        (401, {}, "does not give you your inbox (401)", False),
+        (403, {}, "does not give you your inbox (403)", False),
+        (429, {}, "does not give you your inbox now (429)", True),
+        (503, {}, "does not give you your inbox now (503)", True),
+        (200, {"entries": 7}, "of another version", True),
+        (200, "<html>", "of another version", True),
+    ],
+)
+@asynchronous
+async def test_after_a_refusal_nothing_is_shown_and_an_inbox_is_forgotten_with_its_last_page(
+    status: int, body: Any, told: str, is_shown: bool
+) -> None:
+    eyes, state = eyes_of("internal"), DashboardState()
+    with answering(200, PAGE) as service:
+        api = ServiceApi(service.url)
+        reader = InboxReader(api, state, eyes.identity, "token")
+        reading = asyncio.create_task(reader.run())
+        await eventually_async(lambda: "inbox" in shown(state, eyes, "inbox"))
+        assert "Read this" in str(shown(state, eyes, "inbox"))
+        service.answer = (status, body)
+        reader.read_soon()
+        await eventually_async(lambda: "inbox-note" in shown(state, eyes, "inbox"))
+        page = shown(state, eyes, "inbox")
+        assert told in page["inbox-note"]["text"]
+        assert ("Read this" in str(page)) == is_shown
+        service.answer = (200, PAGE)
+        reader.read_soon()
+        await eventually_async(lambda: "inbox-note" not in shown(state, eyes, "inbox"))
+        reading.cancel()
+        await asyncio.wait([reading])
+        api.close()
+    assert state.inboxes.get(eyes.identity) is None
 
 
 def test_marks_of_ones_own_inbox_are_offered_to_every_role_and_ask_for_no_reason() -> None:
     state = DashboardState()
-    state.inbox_read("ali", InboxView((waiting("n1", 1, NOTICE),), 1))
+    state.inbox_read(eyes_of("internal").identity, InboxView((waiting("n1", 1, NOTICE),), 1))
     blocks = shown(state, eyes_of("internal"), "inbox")
     acts = [*blocks["actions"]["acts"], *blocks["inbox"]["rows"][0]["cells"][5]["acts"]]
     assert {act["act"] for act in acts} == OWN_ACTIONS

@@ -10,6 +10,7 @@ from typing import NamedTuple
 
 from dossier_realtime.client import DocumentEditor, DossierRealtimeClient
 from dossier_realtime.client.together.quiet_edit import QuietEdit
+from dossier_realtime.protocol.fields import QUIET_FIELD
 from tests.harness.eventually import eventually_async
 from tests.harness.service import Service
 from tests.harness.wire import Client
@@ -94,6 +95,12 @@ async def _scene(played: Discussed) -> None:
         played.moments[name] = time.time()
         await asyncio.sleep(0.3)
 
+    async def until_quiet(expected: bool) -> None:
+        while True:  # the presence of users comes a moment after what they did
+            told = (await reader.receive("presence_update"))["payload"]
+            if told["user_id"] == "sara" and (told["field"] == QUIET_FIELD) == expected:
+                return
+
     service, channel = played.service, f"document:{DOCUMENT}"
     reader = await Client.connect(service, service.token("omar", "admin:*", name="Omar", clearance="secret"))
     await reader.subscribe(channel, include_presence=True)
@@ -103,9 +110,11 @@ async def _scene(played: Discussed) -> None:
     await moment("commented")
     await discussion.go_on()
     await reader.receive("lock_state")
+    await until_quiet(True)
     await moment("held")
     await discussion.end()
     await reader.receive("lock_state")
+    await until_quiet(False)
     await moment("answered")
     await reader.ask({"type": "channel_settings", "channel": channel, "payload": {"frozen": True}})
     await reader.receive("document_state")

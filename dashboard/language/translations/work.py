@@ -21,8 +21,16 @@ TRANSLATIONS: dict[str, tuple[str, str]] = {
         "يُقرأ بريدك الوارد بعد تسجيل دخولك؛ ولا بريد في دفتر الملاحظات ولا في التسجيلات.",
     ),
     "inbox.refused": (
-        "The service does not give you your inbox ({status}): what you see may be old.",
-        "لا تتيح لك الخدمة بريدك الوارد ({status}): قد يكون المعروض قديماً.",
+        "The service does not give you your inbox ({status}). Log in again, or ask who administers your rights.",
+        "لا تتيح لك الخدمة بريدك الوارد ({status}). سجّل الدخول من جديد، أو راجع من يدير صلاحياتك.",
+    ),
+    "inbox.late": (
+        "The service does not give you your inbox now ({status}): what you see may be old.",
+        "لا تتيح لك الخدمة بريدك الوارد الآن ({status}): قد يكون المعروض قديماً.",
+    ),
+    "inbox.unreadable": (
+        "The service's answer cannot be read here, it is of another version: what you see may be old.",
+        "لا يمكن قراءة ردّ الخدمة هنا لأنه من إصدار آخر: قد يكون المعروض قديماً.",
     ),
     "inbox.unreached": (
         "The service cannot be reached: what you see may be old.",

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dashboard.screen.blocks import Block, Cell, facts, peek
+from dashboard.screen.blocks import Block, Cell, facts, reading
 from dashboard.screen.viewer import Viewer
 from dossier_realtime.protocol import channels
 from dossier_realtime.protocol.http.forms import DocumentAnswer
@@ -13,6 +13,6 @@ def document_details(answer: DocumentAnswer, viewer: Viewer) -> list[Block]:
     items: list[tuple[str, Cell]] = [
         ("col.channel", channels.document(answer.document)),
         ("col.version", answer.version),
-        ("detail.text", peek(answer.content)),
+        ("detail.text", reading(answer.content)),
     ]
     return [facts("detail-facts", [(viewer.say(key), cell) for key, cell in items])]

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dashboard.screen.blocks import Block, Cell, actions, badge, moment, names, row, table, until
 from dashboard.screen.listing import Rows
 from dashboard.screen.viewer import Viewer
-from dashboard.state.facts import DocumentView
+from dashboard.state.facts import MAX_THREADS, DocumentView
 from dashboard.state.store import MAX_LISTED, DashboardState
 from dossier_realtime.protocol import channels
 from dossier_realtime.protocol.documents.comments import DocumentCommentPayload
@@ -43,6 +43,8 @@ def _threads(state: DashboardState, viewer: Viewer) -> Block:
         if viewer.sees(state, channels.document(name))
         for thread in document.threads.values()
     ]
+    documents = list(state.documents.values())
+    clipped = bool(state.documents.dropped) or any(one.is_clipped or one.threads.dropped for one in documents)
     found.sort(key=lambda one: (-one[1].timestamp, one[0], one[1].id))
     return table(
         "threads",
@@ -51,7 +53,7 @@ def _threads(state: DashboardState, viewer: Viewer) -> Block:
         Rows(found, lambda one: row(f"{one[0]} {one[1].id}", _thread(*one, viewer))),
         viewer.nothing("empty.threads"),
         wide=True,
-        kept=viewer.kept(state.documents, *(document.threads for document in state.documents.values())),
+        kept=viewer.bounded(state.documents.cap * MAX_THREADS, clipped),
     )
 
 

@@ -23,14 +23,16 @@ _PRIORITIES: dict[str, Tone] = {"urgent": "bad", "high": "warn", "medium": "info
 
 
 def inbox(state: DashboardState, viewer: Viewer, at: float) -> list[Block]:
-    """Return what waits for the viewer, newest first; nothing of any other user's inbox."""
-    say, user_id = viewer.say, viewer.identity.user_id
-    known = state.inboxes.get(user_id)
+    """Return what waits for the viewer, newest first; nothing that was read with another login."""
+    say = viewer.say
+    known = state.inboxes.get(viewer.identity)
     if known is None:
         return [_sentence(viewer, "inbox.none", "info")]
     blocks: list[Block] = []
+    if known.is_denied:
+        return [_sentence(viewer, "inbox.refused", "warn", status=known.refused)]
     if known.refused is not None:
-        key = "inbox.refused" if known.refused else "inbox.unreached"
+        key = {0: "inbox.unreached", 200: "inbox.unreadable"}.get(known.refused, "inbox.late")
         blocks.append(_sentence(viewer, key, "warn", status=known.refused))
     entries = list(reversed(known.entries))
     last = max((entry.offset for entry in entries), default=0)
