@@ -215,7 +215,7 @@ def test_a_finished_brief_opens_the_document_that_it_became(
         document = page.get_by_role("dialog", name="Open the document")
         expect(document.locator(".facts")).to_contain_text(f"document:{row['request_id']}")
         document.get_by_role("button", name="Inspect").click()
-        expect(page.locator("pre")).to_contain_text("SA")
+        expect(page.get_by_role("dialog", name="Inspect").get_by_role("heading", level=3).first).to_contain_text("SA")
         page.keyboard.press("Escape")
         document.get_by_role("button", name="Close").click()
         expect(document).to_have_count(0)

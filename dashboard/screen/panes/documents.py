@@ -43,8 +43,8 @@ def _threads(state: DashboardState, viewer: Viewer) -> Block:
         if viewer.sees(state, channels.document(name))
         for thread in document.threads.values()
     ]
-    documents = list(state.documents.values())
-    clipped = bool(state.documents.dropped) or any(one.is_clipped or one.threads.dropped for one in documents)
+    every = list(state.documents.values())
+    clipped = bool(state.documents.dropped) or any(one.is_clipped or one.threads.dropped for one in every)
     found.sort(key=lambda one: (-one[1].timestamp, one[0], one[1].id))
     return table(
         "threads",
