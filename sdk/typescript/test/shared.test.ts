@@ -1,5 +1,6 @@
 import { readFileSync } from "node:fs";
 import { afterEach, describe, expect, it, vi } from "vitest";
+import { openDocument } from "../src/documents/index.js";
 import { AuthFailed, DossierRealtimeClient, type ServerMessage } from "../src/index.js";
 import { Hub } from "../src/shared/hub.js";
 import { TabSockets } from "../src/shared/socket.js";
@@ -410,4 +411,20 @@ describe("one connection for all tabs", () => {
     two.close();
     await server.until(() => server.sockets.size === 0);
   });
+});
+
+it("shows the cursor of a tab again when its user comes back to it, for all tabs have one", async () => {
+  const { server, tab } = world();
+  server.document("paper").write(0, 0, "one two");
+  const [first, second] = [openDocument(tab("ali"), "paper"), openDocument(tab("ali"), "paper")];
+  await Promise.all([first.ready(), second.ready()]);
+  const told = () => server.received.filter(({ type }) => type === "cursor_position").map(({ payload }) => payload.position as number);
+  first.moveCursor(1);
+  await server.until(() => told().length === 1);
+  second.moveCursor(4);
+  await server.until(() => told().length === 2);
+  first.moveCursor(1); // as a binding says it; for its tab nothing has changed
+  first.showCursor();
+  await server.until(() => told().length === 3);
+  expect(told()).toEqual([1, 4, 1]);
 });

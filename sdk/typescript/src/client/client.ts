@@ -122,7 +122,7 @@ export class DossierRealtimeClient implements RealtimeConnection {
     return this.connection.state;
   }
 
-  /** What ended the client, in the states `error` and `disconnected`. */
+  /** The error that ended the client, in the states `error` and `disconnected`. */
   get error(): Error | undefined {
     return this.connection.error;
   }
@@ -267,7 +267,7 @@ export class DossierRealtimeClient implements RealtimeConnection {
 
   // --- what waits for the user
 
-  /** What waits for the user and wants a person: all that is unread, then live events; each once. */
+  /** The entries that wait for the user and want a person: all that is unread, then live events; each once. */
   inbox(): AsyncGenerator<InboxEvent, void, undefined> {
     return inboxOf(this);
   }

@@ -1,4 +1,4 @@
-/** What a client offers, to programs and to the other entries of this package (documents, bindings). */
+/** The interface of a client, to programs and to the other entries of this package (documents, bindings). */
 import type {
   AckMessage,
   AlertStateMessage,
@@ -24,12 +24,12 @@ export interface PresenceState {
   readonly locks: readonly HeldLock[];
 }
 
-/** What `onMessage` receives, under the contract's name. */
+/** The argument of `onMessage`, under the contract's name. */
 export type Message = ServerMessage;
 /** The users on a channel, under the contract's name. */
 export type Presence = PresenceState;
 
-/** What a subscription calls; a handler may be async, and one that throws ends nothing. */
+/** The callbacks of a subscription; a handler may be async, and one that throws ends nothing. */
 export interface SubscribeHandlers {
   /** Called with each message of the channel, once, in order. */
   onMessage?: (message: ServerMessage) => void;
@@ -110,7 +110,7 @@ export type Answer =
   | LockStateMessage
   | ServerMessages["channel_settings"];
 
-/** What the other entries of this package need of a client. */
+/** The part of a client that the other entries of this package need. */
 export interface RealtimeConnection {
   /** The state of the connection. */
   readonly state: ConnectionState;

@@ -7,7 +7,7 @@ export const CONTRACT_URL = "wss://realtime.intl-dossier.gastat.gov.sa/v1";
 /** A token, or a function that brings a fresh one: asked for every connection, and before a token expires. */
 export type TokenSource = string | (() => string | Promise<string>);
 
-/** What the client uses of a WebSocket: that of browsers, of Node 22, and of the package `ws`. */
+/** The part of a WebSocket that the client uses: that of browsers, of Node 22, and of the package `ws`. */
 export interface WebSocketLike {
   onopen: ((event: never) => void) | null;
   onmessage: ((event: never) => void) | null;

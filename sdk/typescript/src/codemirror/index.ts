@@ -109,6 +109,9 @@ class Binding implements PluginValue {
     if (update.selectionSet || update.docChanged || update.focusChanged) {
       this.tellCursor();
     }
+    if (update.focusChanged && this.editor.hasFocus && this.document.isLoaded && !this.document.closed) {
+      this.document.showCursor();
+    }
     if (this.view.isBehind) {
       queueMicrotask(() => this.show());
     }

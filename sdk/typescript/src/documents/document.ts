@@ -140,7 +140,7 @@ export class SharedDocument {
     return this.replica.isSynced;
   }
 
-  /** What the user is to know about the text: the gravest that applies. */
+  /** The state of the text that the user is to know: the gravest that applies. */
   get status(): DocumentStatus {
     return this.isClosed ? "stale" : this.replica.status;
   }
@@ -280,6 +280,12 @@ export class SharedDocument {
     }
   }
 
+  /** Show the cursor to the others anew, as on `focus`: tabs that share a connection share one cursor. */
+  showCursor(): void {
+    this.check();
+    this.run(() => this.replica.caret.renew());
+  }
+
   // --- callbacks and waiting ------------------------------------------------------------------------
 
   /**
@@ -385,11 +391,7 @@ export class SharedDocument {
           this.run(() => this.replica.acknowledged(payload.op_id as OperationId, version));
         }
       },
-      (error: unknown) => {
-        if (!this.isClosed) {
-          this.run(() => this.replica.refused(payload.op_id, error));
-        }
-      },
+      (error: unknown) => this.isClosed || this.run(() => this.replica.refused(payload.op_id, error)),
     );
   }
 

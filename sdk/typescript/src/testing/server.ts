@@ -65,7 +65,7 @@ export class FakeServer implements FakeEnd {
     };
   }
 
-  /** What a client of this server is made with, beside its token. */
+  /** The options that a client of this server is made with, beside its token. */
   get options(): { url: string; WebSocket: WebSocketConstructor; fetch: typeof fetch } {
     const call: typeof fetch = (input, init) => {
       const [, id, path] = /^\/v1\/documents\/([^/]+)\/(.+)$/.exec(new URL(String(input)).pathname) ?? [];

@@ -68,6 +68,7 @@ class TextareaBinding {
     for (const name of ["select", "keyup", "pointerup", "focus", "selectionchange"]) {
       this.hear(element, name, () => this.tellCursor());
     }
+    this.hear(element, "focus", () => document.isLoaded && !document.closed && document.showCursor());
     this.hear(page, "selectionchange", () => page.activeElement === element && this.tellCursor());
     this.ends.push(document.onChange((change) => this.changed(change)));
     this.ends.push(document.onCursors(() => this.drawCursors()));

@@ -1,5 +1,5 @@
 // @vitest-environment happy-dom
-import { afterEach, expect, it } from "vitest";
+import { afterEach, expect, it, vi } from "vitest";
 import { SharedDocument } from "../../src/documents/index.js";
 import { EditPace } from "../../src/documents/pace.js";
 import { bindTextarea } from "../../src/textarea/index.js";
@@ -120,4 +120,21 @@ it("undoes a word that was typed letter by letter as one, and the next word apar
   expect(element.value).toBe("one");
   document.undo();
   expect(element.value).toBe("");
+});
+
+it("tells the cursor again on focus, also where it is where it was", async () => {
+  const { connection, element } = await bound("one two");
+  element.setSelectionRange(3, 3);
+  element.dispatchEvent(new Event("select"));
+  await vi.waitFor(async () => {
+    await pass(connection);
+    expect(connection.cursors.at(-1)?.position).toBe(3);
+  });
+  connection.cursors.splice(0);
+  element.blur();
+  element.focus();
+  await vi.waitFor(async () => {
+    await pass(connection);
+    expect(connection.cursors.map(({ position }) => position)).toEqual([3]);
+  });
 });
