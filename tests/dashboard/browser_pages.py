@@ -38,10 +38,11 @@ def logged_in(
     role: str = "operator",
     clearance: str = "secret",
     grants: tuple[str, ...] = ("admin:*",),
+    user: str = "operator",
 ) -> Iterator[Page]:
     """Open a tab with a login, and assert at its end that its console has no error and no request left."""
     context = browser.new_context(viewport={"width": width, "height": 900})
-    name, _, value = dashboard.cookie(role, clearance, grants).partition("=")
+    name, _, value = dashboard.cookie(role, clearance, grants, user).partition("=")
     context.add_cookies([{"name": name, "value": value, "url": dashboard.url, "httpOnly": True, "sameSite": "Strict"}])
     page = context.new_page()
     page.set_default_timeout(1000 * HANG_SECONDS)

@@ -110,9 +110,15 @@ class Dashboard:
         form = {"Content_Type": "application/x-www-form-urlencoded", "Origin": self.url}
         return self.ask("/login", "POST", urlencode({"token": token}), **form | headers)
 
-    def cookie(self, role: str = "operator", clearance: str = "secret", grants: tuple[str, ...] = ("admin:*",)) -> str:
+    def cookie(
+        self,
+        role: str = "operator",
+        clearance: str = "secret",
+        grants: tuple[str, ...] = ("admin:*",),
+        user: str = "operator",
+    ) -> str:
         """Log in; what the browser sends from then on."""
-        token = tokens.token("operator", *grants, role=role, clearance=clearance, name="Omar Haddad")
+        token = tokens.token(user, *grants, role=role, clearance=clearance, name="Omar Haddad")
         status, headers, body = self.login(token)
         assert status == 303, body
         return headers["Set-Cookie"].partition(";")[0]

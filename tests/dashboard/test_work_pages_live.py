@@ -16,7 +16,7 @@ from tests.harness.wire import Message
 from tests.web.test_actions import call
 from tests.web.test_inboxes import inbox, notice, step
 
-OPERATOR = "operator"  # the user of the dashboard's logins
+READER = "reader"  # of an inbox that one test marks; each test has a user of its own
 
 
 def told(service: Service, *events: Message) -> None:
@@ -40,8 +40,8 @@ def office(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Service, 
             assigned("t1", "ali", "2024-01-02", "Figures of the year"),
             step("workspace:w1", "t1", "pending", "in_progress", assigned_to="ali"),
             step("workspace:w1", "t2", "pending", "pending", assigned_to="bea"),
-            assigned("t9", OPERATOR, "2024-01-02", "Check the figures"),
-            *(notice(OPERATOR, f"n{number}") for number in range(3)),
+            assigned("t9", READER, "2024-01-02", "Check the figures"),
+            *(notice(READER, f"n{number}") for number in range(3)),
         )
         with Dashboard(service, folder) as dashboard:
             yield service, dashboard
@@ -82,17 +82,17 @@ def test_a_mark_on_the_page_is_one_on_all_devices_and_the_other_way_round(
     browser: Browser, office: tuple[Service, Dashboard]
 ) -> None:
     service, dashboard = office
-    unread = inbox(service, OPERATOR)["unread"]
-    with logged_in(browser, dashboard, role="observer") as page:
+    unread = inbox(service, READER)["unread"]
+    with logged_in(browser, dashboard, role="observer", user=READER) as page:
         show(page, dashboard, "inbox")
         expect(row(page, "Soon")).to_have_count(3)
         expect(row(page, "Check the figures")).to_contain_text("assigned by")
         row(page, "Soon").first.get_by_role("button", name="Mark as read").click()
         expect(row(page, "Soon")).to_have_count(2)
-        left = inbox(service, OPERATOR)
+        left = inbox(service, READER)
         assert left["unread"] == unread - 1
         assert [entry["id"] for entry in left["entries"] if entry["read"]] == ["n2"]
-        other_device = call(service, tokens.token(OPERATOR), "POST", "/v1/inbox/ack", {"ids": ["n0"]})
+        other_device = call(service, tokens.token(READER), "POST", "/v1/inbox/ack", {"ids": ["n0"]})
         assert other_device[0] == 200
         expect(row(page, "Soon")).to_have_count(1)
         row(page, "Soon").get_by_role("button", name="Snooze").click()
@@ -101,13 +101,13 @@ def test_a_mark_on_the_page_is_one_on_all_devices_and_the_other_way_round(
         form.get_by_label("For").select_option("4")
         form.get_by_role("button", name="Confirm").click()
         expect(row(page, "Soon")).to_have_count(0)
-        (snoozed,) = [entry for entry in inbox(service, OPERATOR)["entries"] if "snoozed_until" in entry]
+        (snoozed,) = [entry for entry in inbox(service, READER)["entries"] if "snoozed_until" in entry]
         assert snoozed["id"] == "n1"
-        told(service, notice(OPERATOR, "fresh"))
+        told(service, notice(READER, "fresh"))
         expect(row(page, "Soon")).to_have_count(1)
         page.get_by_role("button", name="Mark all as read").click()
         expect(page.get_by_text("Nothing waits for you")).to_be_visible()
-        assert inbox(service, OPERATOR)["unread"] == 0
+        assert inbox(service, READER)["unread"] == 0
 
 
 @pytest.mark.parametrize("language", ["en", "ar"])
@@ -115,8 +115,8 @@ def test_both_pages_are_accessible_in_both_directions(
     browser: Browser, office: tuple[Service, Dashboard], language: str
 ) -> None:
     service, dashboard = office
-    told(service, notice(OPERATOR, f"for {language}".replace(" ", "-")))
-    with logged_in(browser, dashboard) as page:
+    told(service, notice(f"reader-{language}", f"for-{language}"))
+    with logged_in(browser, dashboard, user=f"reader-{language}") as page:
         for name in ("tasks", "inbox"):
             show(page, dashboard, name, language)
             expect(page.locator("tbody tr").first).to_be_visible()
