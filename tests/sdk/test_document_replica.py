@@ -244,6 +244,28 @@ def test_cursors_are_told_ten_times_a_second_and_the_last_one_is() -> None:
     assert driver.faults == []
 
 
+def test_over_a_break_the_own_cursor_is_told_once_more_when_every_edit_is_saved() -> None:
+    driver = joined("abc")
+    driver.carry_out(driver.replica.move_cursor(Cursor(3, 0), 0))
+    assert isinstance(driver.take(MoveCursor), MoveCursor)
+    driver.lose_connection(0)
+    driver.type(3, "xyz", 1)
+    driver.join(now=3)
+    driver.tick(4)
+    told = driver.take(MoveCursor)
+    assert isinstance(told, MoveCursor)
+    assert (told.payload.position, told.payload.version) == (3, 0)
+    driver.receive(driver.service.edited(driver.sent(), "me"), now=5)
+    driver.tick(6)
+    told = driver.take(MoveCursor)
+    assert isinstance(told, MoveCursor)
+    assert (told.payload.position, told.payload.version) == (6, 1)
+    driver.type(6, "w", 7)
+    driver.receive(driver.service.edited(driver.sent(), "me"), now=8)
+    driver.tick(9)
+    assert [command for command in driver.said if isinstance(command, MoveCursor)] == []  # typing needs none
+
+
 @pytest.mark.parametrize(
     "cursor", [Cursor(-1, 0), Cursor(5, 0), Cursor(1, 4), Cursor(2, 0), Cursor(1, 1), Cursor(3, -2)]
 )

@@ -24,6 +24,7 @@ class OwnCaret:
         self.place: Cursor | None = None
         self._shown: Cursor | None = None  # on the server's text, as the others show it; None where they know of none
         self._is_unchecked = False  # what the others show may not be the place of now
+        self._is_doubtful = False  # told over a break of the connection: told once more when every edit is saved
         self._due_at = 0.0
 
     def move(self, place: Cursor) -> None:
@@ -45,6 +46,7 @@ class OwnCaret:
     def renew(self, due_at: float | None = None) -> None:
         """Tell it again, from `due_at` on: the others may not know it any more."""
         self._shown, self._is_unchecked = None, True
+        self._is_doubtful |= self.place is not None
         if due_at is not None:
             self._due_at = due_at
 
@@ -58,6 +60,8 @@ class OwnCaret:
             return None
         self._is_unchecked = False
         unconfirmed = pending.unconfirmed
+        if self._is_doubtful and not unconfirmed.changes:
+            self._is_doubtful, self._shown = False, None
         if self._shown is not None and transform_selection(*self._shown, unconfirmed, own=True) == self.place:
             return None
         told = Cursor(*transform_selection(*self.place, invert(unconfirmed, pending.server)))

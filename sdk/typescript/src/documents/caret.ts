@@ -6,7 +6,7 @@
  */
 import { type Cursor, sameCursor, transformCursor } from "./ot/cursor.js";
 import { invert, splitsPair } from "./ot/document.js";
-import { DoesNotFit, type Operation } from "./ot/operations.js";
+import { changes, DoesNotFit, type Operation } from "./ot/operations.js";
 import type { Pending } from "./ot/pending.js";
 import { isForNow } from "./refusals.js";
 
@@ -24,6 +24,7 @@ export class OwnCaret {
   place: Cursor | undefined;
   private shown: Cursor | undefined; // on the server's text, as the others show it; undefined where they know of none
   private isUnchecked = false; // what the others show may not be the place of now
+  private isDoubtful = false; // told over a break of the connection: told once more when every edit is saved
   private dueAt = -Infinity;
 
   /** Move it. Throws for a place outside of the text, or inside of a character. Returns false for the same place. */
@@ -63,6 +64,7 @@ export class OwnCaret {
   renew(dueAt = this.dueAt): void {
     this.shown = undefined;
     this.isUnchecked = true;
+    this.isDoubtful ||= this.place !== undefined;
     this.dueAt = dueAt;
   }
 
@@ -87,6 +89,10 @@ export class OwnCaret {
     }
     this.isUnchecked = false;
     const { unconfirmed } = pending;
+    if (this.isDoubtful && !changes(unconfirmed)) {
+      this.isDoubtful = false;
+      this.shown = undefined;
+    }
     if (this.shown && sameCursor(transformCursor(this.shown, unconfirmed, true), this.place)) {
       return undefined;
     }

@@ -1,8 +1,11 @@
 /** The caret that the others show ends at the letter at which its owner has it, whatever is under way meanwhile. */
 import { expect, it } from "vitest";
+import { OwnCaret } from "../../src/documents/caret.js";
 import { SharedDocument } from "../../src/documents/index.js";
 import { transformCursor } from "../../src/documents/ot/cursor.js";
-import { splitsPair } from "../../src/documents/ot/document.js";
+import { documentOf, splitsPair } from "../../src/documents/ot/document.js";
+import { insert, normal, nothing, retain } from "../../src/documents/ot/operations.js";
+import { Pending } from "../../src/documents/ot/pending.js";
 import { EditPace } from "../../src/documents/pace.js";
 import { Chance } from "./chance.js";
 import { DocumentService, type FakeConnection } from "./document_service.js";
@@ -167,4 +170,26 @@ it("tells a refused cursor again, and no error", async () => {
   connection.step();
   await expect.poll(() => connection.cursors).toEqual([{ position: 2, selection_length: 0, version: 0 }]);
   document.close();
+});
+
+it("tells it once more over a break, when every edit is saved", () => {
+  const caret = new OwnCaret();
+  const pending = new Pending(documentOf("abc"), 0);
+  const told = (now: number): unknown => {
+    const { position, version } = caret.take(pending, now) ?? {};
+    return [position, version];
+  };
+  caret.move({ position: 3, selectionLength: 0 }, "abc");
+  expect(told(0)).toEqual([3, 0]);
+  const typed = normal([retain(3), insert("xyz")]);
+  pending.edit(typed);
+  caret.follow(typed, true);
+  caret.renew(); // a new connection
+  expect(told(1)).toEqual([3, 0]);
+  pending.send("o1");
+  pending.acknowledged("o1", 1);
+  caret.committed(pending.committed, true);
+  expect(told(2)).toEqual([6, 1]);
+  caret.committed(nothing(6), true);
+  expect(told(3)).toEqual([undefined, undefined]);
 });
