@@ -9,6 +9,7 @@ from collections.abc import Iterator
 
 import pytest
 
+from tests.harness.measurements import FULL
 from tests.harness.over_nodes.node_pair import NodePair
 from tests.harness.redis_server import RedisServer
 from tests.harness.service import Service
@@ -26,23 +27,60 @@ ROOMY = {
 
 ONE, PAIR = "one_process", "two_nodes"
 
-OVER_NODES = frozenset(
-    f"test_{name}"
-    for name in (
-        "acts",
-        "document_batches",
-        "documents",
-        "edit_ids",
-        "own_channel",
-        "where_to_begin",
-    )
+_OVER_NODES = (
+    "acts",
+    "document_batches",
+    "documents",
+    "edit_ids",
+    "own_channel",
+    "where_to_begin",
 )
-"""Modules whose tests ask for what the contract promises, and for nothing of one process."""
+_OVER_NODES_IN_FULL = (
+    "actions",
+    "brief_facts",
+    "briefs",
+    "comments",
+    "deleted_documents",
+    "deleted_places",
+    "exports",
+    "field_locks",
+    "formatting",
+    "http",
+    "ids_of_others",
+    "inboxes",
+    "keys_of_others",
+    "lost_rights",
+    "mass_ends",
+    "pairs",
+    "presence_of_tabs",
+    "quotas",
+    "recovery",
+    "replies",
+    "revisions",
+    "snapshots",
+    "visible_pages",
+    "waiting_changes",
+    "whole_texts",
+    "wrong_calls",
+)
+OVER_NODES = frozenset(f"test_{name}" for name in (*_OVER_NODES, *(_OVER_NODES_IN_FULL if FULL else ())))
+"""Modules whose tests ask for what the contract promises, not for one process; all with DOSSIER_PROMISES=full."""
+
+
+ON_ONE_PROCESS = frozenset(
+    {
+        "test_what_climbs_further_is_open_again",  # a node's reports to operators hold what it took part in
+        "test_a_session_is_listed_with_its_channels_and_ended",  # the channels of a session are its node's
+        "test_a_channel_that_was_used_is_listed_with_all_that_holds_on_it",  # subscribers are counted by the node asked
+        "test_of_two_who_accept_at_once_one_edits",  # on the other node the second one is refused for the moment
+    }
+)
+"""Tests in those modules of what each node says for itself (docs/operators.md), or refuses for the moment."""
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     name = metafunc.module.__name__.rpartition(".")[2]
-    if "service" in metafunc.fixturenames and name in OVER_NODES:
+    if "service" in metafunc.fixturenames and name in OVER_NODES and metafunc.function.__name__ not in ON_ONE_PROCESS:
         metafunc.parametrize("service", [ONE, pytest.param(PAIR, marks=pytest.mark.long)], indirect=True)
 
 
