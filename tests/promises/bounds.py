@@ -25,8 +25,9 @@ EYES = 64  # kinds of eyes that look at the same time
 
 def assert_bounded(state: DashboardState, views: ViewCache, sessions: Iterable[PageSession]) -> None:
     """Every collection there is, found by looking for it: one that is new is judged too."""
-    everything = {**vars(state), **{f"tasks.{name}": kept for name, kept in vars(state.tasks).items()}}
-    del everything["tasks"]
+    everything = dict(vars(state))
+    for part in ("tasks", "inboxes"):
+        everything |= {f"{part}.{name}": kept for name, kept in vars(everything.pop(part)).items()}
     for name, kept in everything.items():
         _judge(f"state.{name}", kept)
     assert len(views._views) <= EYES
