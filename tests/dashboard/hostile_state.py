@@ -31,7 +31,7 @@ from dossier_realtime.protocol.events import (
 from dossier_realtime.protocol.http.inbox_forms import InboxRow
 from dossier_realtime.protocol.responses import PresentUser, Roster
 from dossier_realtime.recording.proof.verify import ChainFault
-from tests.dashboard.samples import NOW, edit, listed, ops, task_assigned, task_update, update
+from tests.dashboard.samples import NOW, comment, edit, held, listed, ops, task_assigned, task_update, update
 
 PAYLOADS = (
     "<script>alert(1)</script>",
@@ -145,8 +145,12 @@ def _fill(state: DashboardState, text: str, number: int) -> None:
     done = AuditEvent(number, NOW, text, text, text, reason=text, status=200)
     fault = ChainFault(number, text, 0, text)
     state.audited(ChainStatus(node=text, first=1, seq=2, link=text, head=2, at=NOW, fault=fault, faults=2), [done])
+    for key, more in (("comment", {}), ("suggestion", {"replacement": text})):
+        thread = comment(f"{key} {number}", text, quote=text, text=text, user_name=text, **more)
+        state.heard(f"document:{text}", thread, NOW)
     user = PresentUser(user_id=text, name=text, role=text, status=text, activity=text, field=text)  # type: ignore[arg-type]  # likewise
-    state.present(f"dossier:country:{text}", PresenceState.of(Roster(count=1, users=[user])), NOW)
+    there = Roster(count=1, users=[user], locks=[held(text, text)])
+    state.present(f"dossier:country:{text}", PresenceState.of(there), NOW)
 
 
 def hostile_inbox() -> InboxView:

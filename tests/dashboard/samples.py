@@ -90,10 +90,8 @@ def task_assigned(
 def comment(key: str = "t-1", document: str = "d-1", **more: Any) -> DocumentComment:
     """Return a comment by Omar on the words of a document, or, with a `replacement`, a suggestion."""
     fields: dict[str, Any] = {"quote": "the ports", "status": "open", "text": "Which ones?", "revision": 1}
-    fields["timestamp"] = NOW - 60
-    payload = DocumentCommentPayload(
-        id=key, start=4, end=13, version=7, user_id="u-2", user_name="Omar", **(fields | more)
-    )
+    fields |= {"timestamp": NOW - 60, "user_name": "Omar"}
+    payload = DocumentCommentPayload(id=key, start=4, end=13, version=7, user_id="u-2", **(fields | more))
     return DocumentComment(channel=f"document:{document}", payload=payload)
 
 

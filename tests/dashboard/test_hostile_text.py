@@ -58,7 +58,11 @@ NO_TEXT = {
         *(f"nodes {key}" for key in ("ready", "connections", "sessions", "subscriptions", "delivery", "lag", "last")),
     },
     "briefs": {"briefs progress", "briefs since", "briefs eta", "briefs status"},
-    "documents": {"documents version", "documents ops", "documents people", "documents level"},
+    "documents": {
+        *(f"documents {key}" for key in ("version", "ops", "people", "level", "read_only")),
+        *(f"threads {key}" for key in ("kind", "replies", "since")),
+        "locks until",
+    },
     "relationships": {f"relationships {key}" for key in ("score", "change", "history", "last")},
     "connections": {
         *(f"sessions {key}" for key in ("since", "channels", "queue", "returns")),
