@@ -121,7 +121,7 @@ def test_a_limit_is_lifted_for_a_quarter_of_an_hour_and_the_lift_ended(
     with logged_in(browser, dashboard, role=role) as page:
         watch(page, dashboard, "limits")
         clients.exceed_rate_limit(user, "Busy Person")
-        talker = row(page, user).filter(has_text="general")
+        talker = row(page, user).filter(has_text="messages")
         act(
             page,
             talker.get_by_role("button", name="Lift limits for 15 minutes"),
