@@ -17,7 +17,7 @@ pytestmark = pytest.mark.long
 
 def test_the_first_test_of_the_guide_passes(tmp_path: Path) -> None:
     (example,) = re.findall(r"^```py\n(.*?)^```", (ROOT / "docs" / "testing.md").read_text(), re.DOTALL | re.MULTILINE)
-    conftest = "from tests.conftest import usual_umask\nfrom tests.web.conftest import service\n"
+    conftest = "from tests.conftest import usual_umask\nfrom tests.web.conftest import one_process, service\n"
     (tmp_path / "conftest.py").write_text(conftest)
     (tmp_path / "test_first.py").write_text(example)
     ran = subprocess.run(

@@ -64,8 +64,17 @@ class RedisServer:
         """End the process as an administrator would (SIGTERM). Harmless when it does not run."""
         if self.process is not None:
             self.signal(signal.SIGCONT)
-            self.process.terminate()
-            self.process.wait(HANG_SECONDS)
+            eventually(self._terminated, self.log)
+
+    def _terminated(self) -> bool:
+        """Ask the process to end, and return whether it did soon: while it writes its first log it only says no."""
+        assert self.process is not None, "the server was not started"
+        self.process.terminate()
+        try:
+            self.process.wait(1.0)
+        except subprocess.TimeoutExpired:
+            return False
+        return True
 
     def kill(self) -> None:
         """Kill the process (SIGKILL)."""

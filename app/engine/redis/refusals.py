@@ -8,6 +8,8 @@ from __future__ import annotations
 
 from typing import Final
 
+from redis.exceptions import TimeoutError as RedisTimeoutError
+
 from app.engine.ports.errors import Unavailable
 
 _AUTHORITY = "its certificate is of no authority that is trusted here: set storage.redis_ca_file to the PEM of its own"
@@ -37,7 +39,7 @@ _TROUBLES: Final = (
 
 def refused(error: BaseException) -> Unavailable:
     """Return what the caller of a failed call is told."""
-    if isinstance(error, TimeoutError):
+    if isinstance(error, TimeoutError | RedisTimeoutError):
         return Unavailable("Redis does not answer: try again in a few seconds, or check the server")
     text = str(error)
     for sign, trouble in _TROUBLES:

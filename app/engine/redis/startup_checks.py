@@ -15,6 +15,7 @@ from app.engine.redis.connection import Client, Clients, asked, execute
 from dossier_realtime.protocol.fields import Durability
 from dossier_realtime.protocol.http.loopback import is_loopback
 
+START_SECONDS: Final = 10.0  # for the first answer; nobody waits for it but the start, and a cluster is found first
 OLDEST: Final = 7
 """The oldest major version: older ones have no sharded pub/sub and no scripts that say which keys they write."""
 
@@ -72,7 +73,7 @@ def check_way(url: str, options: EngineOptions) -> None:
 
 
 async def _information(client: Client) -> dict[str, str]:
-    reply: bytes = await asked(execute(client, "INFO"))
+    reply: bytes = await asked(execute(client, "INFO"), START_SECONDS)
     lines = (line.partition(":") for line in reply.decode(errors="replace").splitlines() if not line.startswith("#"))
     return {name: value.strip() for name, colon, value in lines if colon}
 
