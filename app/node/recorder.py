@@ -33,7 +33,7 @@ if TYPE_CHECKING:
     from app.telemetry.metrics import Metrics
     from dossier_realtime.protocol.classification import ChannelPolicy, ChannelSettings
     from dossier_realtime.protocol.errors import ErrorCode
-    from dossier_realtime.recording.entry import Audience, Detail
+    from dossier_realtime.recording.entry import Audience, Detail, Kind
     from dossier_realtime.recording.ops.ops_aggregator import OpsAggregator
 
 
@@ -149,9 +149,16 @@ class Recorder:
         Call it before it is queued: what the queueing causes stands behind it.
         """
         self._metrics.delivered(receivers)
+        self._record_event("fanout", publication, receivers, origin)
+
+    def record_undelivered(self, publication: Publication, origin: Origin | None) -> None:
+        """Record an event that this node committed and that nobody is to receive now."""
+        self._record_event("recovered", publication, 0, origin)
+
+    def _record_event(self, kind: Kind, publication: Publication, receivers: int, origin: Origin | None) -> None:
         self._count_event(publication)
         self._journal.record(
-            "fanout",
+            kind,
             channel=publication.channel,
             offset=publication.offset,
             epoch=publication.epoch,
@@ -160,23 +167,6 @@ class Recorder:
             exclude_connection=publication.delivery.exclude_connection,
             level=self.level_of(publication.channel),
             receivers=receivers,
-            type=codec.type_of(publication.frame),
-            frame=publication.frame,
-            **_caused(origin),
-        )
-
-    def record_undelivered(self, publication: Publication, origin: Origin | None) -> None:
-        """Record an event that this node committed and that nobody is to receive now."""
-        self._count_event(publication)
-        self._journal.record(
-            "recovered",
-            channel=publication.channel,
-            offset=publication.offset,
-            epoch=publication.epoch,
-            commit=publication.commit,
-            exclude_user=publication.delivery.exclude_user,
-            exclude_connection=publication.delivery.exclude_connection,
-            level=self.level_of(publication.channel),
             type=codec.type_of(publication.frame),
             frame=publication.frame,
             **_caused(origin),

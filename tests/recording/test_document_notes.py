@@ -1,4 +1,4 @@
-"""What was said of a document, who held its clauses and whether it took edits, at any time of a recording."""
+"""The comments of a document, the holders of its clauses and its state, at any time of a recording."""
 
 from __future__ import annotations
 

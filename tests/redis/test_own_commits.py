@@ -135,7 +135,7 @@ async def test_a_commit_of_a_store_that_was_emptied_is_recorded_with_the_epoch_i
 async def test_after_a_commit_that_redis_refuses_no_answer_is_awaited(
     redis_server: RedisServer, tmp_path: Path
 ) -> None:
-    """What is read is kept until then: it would grow without an end."""
+    """Commit numbers that were read are kept until then: they would grow without an end."""
     async with opened_node(redis_server.url, tmp_path.name, "n1") as node:
         lane = node.engine._parts.lane
         redis_server.command("SET", f"{lane._keys.log}events:{CHANNEL}:0", "no stream")

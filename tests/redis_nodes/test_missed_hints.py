@@ -1,4 +1,4 @@
-"""What is heard while a view is being read is in it, also where the answer was given before."""
+"""A view of presence holds the hints that come while it is read, also where the answer was given before."""
 
 from __future__ import annotations
 
