@@ -6,6 +6,7 @@ import signal
 import socket
 import subprocess
 from collections.abc import Iterator, Sequence
+from io import BufferedReader
 from pathlib import Path
 from typing import Self
 
@@ -88,12 +89,12 @@ class RedisServer:
             self.process.send_signal(number)
 
     def command(self, *words: str) -> bytes:
-        """Return the first bytes of the server's answer to a command, as the protocol has them; none if it is down."""
+        """Return the server's whole answer to a command, as the protocol has it; none if the server is down."""
         raw = f"*{len(words)}\r\n" + "".join(f"${len(word.encode())}\r\n{word}\r\n" for word in words)
         try:
-            with self.dial() as sock:
+            with self.dial() as sock, sock.makefile("rb") as answer:
                 sock.sendall(raw.encode())
-                return sock.recv(65_536)
+                return _reply(answer)
         except OSError:
             return b""
 
@@ -111,6 +112,16 @@ class RedisServer:
 
     def _ended(self) -> bool:
         return self.process is None or self.process.poll() is not None
+
+
+def _reply(answer: BufferedReader) -> bytes:
+    """Read one reply (RESP 2, https://redis.io/docs/latest/develop/reference/protocol-spec)."""
+    head = answer.readline()
+    if head[:1] == b"$" and head != b"$-1\r\n":
+        return head + answer.read(int(head[1:]) + len(b"\r\n"))
+    if head[:1] == b"*":
+        return head + b"".join(_reply(answer) for _ in range(int(head[1:])))
+    return head
 
 
 @pytest.fixture(scope="session")
