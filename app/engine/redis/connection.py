@@ -10,7 +10,6 @@ from typing import Any, Final, TypeAlias, TypeVar
 import redis.asyncio as redis
 from redis.asyncio.cluster import ClusterNode, RedisCluster
 from redis.asyncio.retry import Retry
-from redis.asyncio.sentinel import Sentinel, SentinelConnectionPool
 from redis.backoff import NoBackoff
 from redis.exceptions import ConnectionError as RedisConnectionError
 from redis.exceptions import RedisError
@@ -20,6 +19,7 @@ from app.engine.ports.errors import EngineError
 from app.engine.redis.addresses import RedisAddress, parsed_address
 from app.engine.redis.keys import RedisKeys
 from app.engine.redis.refusals import refused
+from app.engine.redis.sentinels.master_finder import VOTE_SECONDS, MasterFinder, SentinelPool
 from app.engine.redis.shard import ShardConnection, ShardLocator, TlsShardConnection
 
 CALL_SECONDS: Final = 1.8
@@ -49,7 +49,7 @@ class Clients:
 
     `vital` and `vital_live` reach the same for what keeps the node going (commits, the pulse, the lease, the bulletin):
     that never waits behind the calls of users. `address` may be shown. `is_cluster`: the keys of live state are spread
-    over its shards. `watchers` are clients of sentinels.
+    over its shards. `masters` asks the sentinels, where there are some.
     """
 
     log: Client
@@ -58,13 +58,15 @@ class Clients:
     vital_live: Client
     address: str
     is_cluster: bool = False
-    watchers: tuple[Client, ...] = ()
+    masters: MasterFinder | None = None
 
     async def close(self) -> None:
         """Close all connections."""
-        ours = [self.log, self.vital, self.live, self.vital_live, *self.watchers]  # those of the log first: they ask
-        for client in dict.fromkeys(ours):  # the others where their server is
+        ours = [self.log, self.vital, self.live, self.vital_live]  # those of the log first: they ask the others where
+        for client in dict.fromkeys(ours):  # their server is
             await client.aclose()
+        if self.masters is not None:
+            await self.masters.close()
 
 
 class RoomyCluster(RedisCluster):
@@ -91,10 +93,6 @@ class RoomyCluster(RedisCluster):
             self._room.release()
 
 
-class _SentinelPool(SentinelConnectionPool, redis.BlockingConnectionPool):
-    """Connections to the master that sentinels name; whoever finds all of them in use waits for one."""
-
-
 def connect(url: str, options: EngineOptions = DEFAULT_OPTIONS) -> Clients:
     """Return clients of what the URL names; nothing is dialled yet. Raises EngineError."""
     try:
@@ -105,21 +103,12 @@ def connect(url: str, options: EngineOptions = DEFAULT_OPTIONS) -> Clients:
         return _cluster_clients(address, options)
     common = _common(address, options) | {"retry": Retry(NoBackoff(), 0), "db": address.database}
     make: Callable[[int], Client]
-    watchers: tuple[Client, ...] = ()
+    masters: MasterFinder | None = None
     if address.kind == "sentinel":
-        asking = {
-            "socket_timeout": CALL_SECONDS / 4,
-            "socket_connect_timeout": CALL_SECONDS / 4,
-            "retry": Retry(NoBackoff(), 0),  # the next sentinel is asked at once
-            **_tls(address, options),
-        }
-        sentinels = Sentinel(address.hosts, sentinel_kwargs=asking, **common)  # type: ignore[no-untyped-call]
-        watchers = tuple(sentinels.sentinels)
+        masters = finder = _master_finder(address, options)
 
         def make(connections: int) -> Client:
-            pooled = _pooled(connections)
-            pool = _SentinelPool(address.service, sentinels, **common, **pooled)  # type: ignore[no-untyped-call]
-            return redis.Redis.from_pool(pool)
+            return redis.Redis.from_pool(SentinelPool(address.service, finder, **common, **_pooled(connections)))
 
     else:
         host, port = address.hosts[0]
@@ -134,7 +123,18 @@ def connect(url: str, options: EngineOptions = DEFAULT_OPTIONS) -> Clients:
     log, live, vital = make(MAX_CONNECTIONS), make(MAX_CONNECTIONS), make(_VITAL_CONNECTIONS)
     for client in (log, live, vital):
         client.response_callbacks.clear()  # replies as the server sends them
-    return Clients(log, live, vital, vital, address.shown, watchers=watchers)
+    return Clients(log, live, vital, vital, address.shown, masters=masters)
+
+
+def _master_finder(address: RedisAddress, options: EngineOptions) -> MasterFinder:
+    asking = {
+        "socket_timeout": VOTE_SECONDS,
+        "socket_connect_timeout": VOTE_SECONDS,
+        "retry": Retry(NoBackoff(), 0),
+        "protocol": 2,
+        **_tls(address, options),
+    }
+    return MasterFinder(address.service, [redis.Redis(host=host, port=port, **asking) for host, port in address.hosts])
 
 
 def _pooled(connections: int) -> dict[str, Any]:

@@ -43,6 +43,7 @@ from app.engine.redis.log.store_state import StoreState
 from app.engine.redis.log.stored_event import NumberedEvent
 from app.engine.redis.log.trimming import Trimming
 from app.engine.redis.node_name import NodeName
+from app.engine.redis.sentinels.master_watch import MasterWatch
 from app.engine.redis.startup_checks import check_server
 from dossier_realtime.protocol.fields import Durability
 
@@ -144,12 +145,16 @@ class RedisEngine:
         self.quotas: QuotaStore = live.quotas
         self.rates: RateStore = live.rates
         self.control: ControlBus = live.control
+        self._watch = MasterWatch(clients.masters)
+        if clients.masters is not None:
+            clients.masters.moved += [bus.reconnect, live.hear_again]
         self._loop = asyncio.get_running_loop()
         self._timer = self._loop.call_later(UPKEEP_SECONDS, self._tick)
 
     async def begin(self) -> None:
         """Begin to hear of other nodes. Raises Unavailable."""
         await self._name.take()
+        self._watch.start()
         await self._pulse.start()
         await self.live.start()
         self.live.each_second(self._name.renew)
@@ -159,6 +164,7 @@ class RedisEngine:
 
     async def close(self) -> None:
         self._timer.cancel()
+        await self._watch.close()
         await self.live.close()
         await self._name.release()
         await self._pulse.close()

@@ -16,8 +16,8 @@ _AUTHORITY = "its certificate is of no authority that is trusted here: set stora
 _NAME = "its certificate is for another host: name the host in storage.engine as the certificate does"
 _LOGIN = "it refuses the user or the password: check storage.redis_user and storage.redis_password_file"
 _MASTER = (
-    "no sentinel that can be reached names a living master: check the hosts and the service in storage.engine, and "
-    "over TLS storage.redis_ca_file"
+    "too few of the sentinels can be reached that name the same living master: check the hosts and the service in "
+    "storage.engine, and over TLS storage.redis_ca_file"
 )
 _TROUBLES: Final = (
     ("No master found", _MASTER),

@@ -65,6 +65,10 @@ class LiveState:
         """Return whether the store answered of late."""
         return self.homes.healthy
 
+    def hear_again(self) -> None:
+        """Listen at another server from now on: the one that is followed has changed."""
+        self._bus.reconnect()
+
     def upkeep(self) -> None:
         """Forget what is over."""
         self.revocations.upkeep()

@@ -1,0 +1,1 @@
+"""The master that sentinels name, and the way to it."""

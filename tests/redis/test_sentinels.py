@@ -1,0 +1,128 @@
+"""The master that sentinels name: most of them decide, at once, and one alone never does."""
+
+from __future__ import annotations
+
+import asyncio
+import signal
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from app.engine.ports.errors import EngineError
+from app.engine.redis.sentinels.votes import Vote, agreed_master
+from tests.engine.events import CHANNEL, event, numbers
+from tests.harness.coroutine_tests import asynchronous
+from tests.harness.eventually import eventually, eventually_async
+from tests.redis.nodes import OpenNode, opened_node
+from tests.redis.sentinels import WatchedOffice, watched_office
+
+PREFIX = "dossier"
+OLD, NEW = ("old", 1), ("new", 2)
+
+
+@pytest.mark.parametrize(
+    ("votes", "asked", "master"),
+    [
+        ([], 3, None),
+        ([Vote(OLD, 0, 3)], 3, None),
+        ([Vote(OLD, 0, 3), Vote(OLD, 0, 3)], 3, OLD),
+        ([Vote(OLD, 0, 3), Vote(NEW, 1, 3)], 3, None),
+        ([Vote(OLD, 0, 3), Vote(OLD, 0, 3), Vote(NEW, 1, 3)], 3, None),
+        ([Vote(OLD, 0, 3), Vote(NEW, 1, 3), Vote(NEW, 1, 3)], 3, NEW),
+        ([Vote(OLD, 0, 5), Vote(NEW, 1, 5), Vote(NEW, 1, 5)], 5, None),
+        ([Vote(NEW, 1, 3, alive=False), Vote(NEW, 1, 3, alive=False)], 3, None),
+        ([Vote(NEW, 1, 3, alive=False), Vote(NEW, 1, 3)], 3, NEW),
+        ([Vote(OLD, 0, 1)], 2, OLD),
+        ([Vote(OLD, 0, 3)], 1, OLD),
+        ([Vote(OLD, 0, 5), Vote(NEW, 1, 5)], 2, NEW),
+    ],
+)
+def test_most_sentinels_decide(votes: list[Vote], asked: int, master: tuple[str, int] | None) -> None:
+    assert agreed_master(votes, asked) == master
+
+
+@given(st.lists(st.builds(Vote, st.sampled_from([OLD, NEW]), st.integers(0, 3), st.just(5), st.booleans()), max_size=5))
+def test_who_is_followed_is_named_by_most_in_the_newest_epoch(votes: list[Vote]) -> None:
+    address = agreed_master(votes, 5)
+    newest = max((vote.epoch for vote in votes), default=0)
+    if address is not None:
+        assert sum(vote.address == address and vote.epoch == newest for vote in votes) >= 3
+
+
+@asynchronous
+async def test_a_node_that_is_left_with_the_old_master_does_not_wait_until_it_is_demoted(tmp_path: Path) -> None:
+    with watched_office(tmp_path) as office:
+        async with opened_node(office.url, PREFIX, "n1", joined=[CHANNEL]) as node:
+            acked = [await node.publish(event(number)) for number in range(20)]
+            await asyncio.to_thread(eventually, lambda: _has_all(office), office.replica.log)
+            await asyncio.to_thread(office.fail_over)
+            taken = await node.publish_until_taken(event("after"))  # by the new one: the old one has no replica
+            async with opened_node(office.url, PREFIX, "n2", joined=[CHANNEL]) as other:
+                assert numbers(await other.engine.broker.read(CHANNEL, 0, 99)) == [*range(20), "after"]
+                await other.publish(event("of another"))
+                await node.has(CHANNEL, 22)  # it hears what is said there
+        assert (taken.epoch, taken.offset) == (acked[0][0].epoch, 21)
+        assert node.lost == []
+        assert b"master" in office.master.command("ROLE"), "nobody has demoted it"
+
+
+@asynchronous
+async def test_a_master_that_one_of_three_names_is_not_followed(tmp_path: Path) -> None:
+    with watched_office(tmp_path) as office:
+        async with opened_node(office.url, PREFIX, "n1", joined=[CHANNEL]) as node:
+            await node.publish(event(1))
+            await asyncio.to_thread(eventually, lambda: _has_all(office), office.replica.log)
+            for silent in office.sentinels[:2]:
+                silent.signal(signal.SIGSTOP)
+            await asyncio.to_thread(office.fail_over)
+            told = office.sentinels[2]
+            await asyncio.to_thread(eventually, lambda: told.names() == str(office.replica.port).encode(), told.log)
+            await _asked_again(node)
+            assert _followed(node) == office.master.port
+            with pytest.raises(EngineError, match="too few of the sentinels"):
+                async with opened_node(office.url, PREFIX, "n2"):
+                    pass
+            for silent in office.sentinels[:2]:
+                silent.signal(signal.SIGCONT)
+            await node.publish_until_taken(event(2))
+            await eventually_async(lambda: _followed(node) == office.replica.port)
+            await node.has(CHANNEL, 2)
+            assert node.lost == []
+
+
+@asynchronous
+async def test_a_node_keeps_its_master_while_most_sentinels_are_gone(tmp_path: Path) -> None:
+    with watched_office(tmp_path) as office:
+        async with opened_node(office.url, PREFIX, "n1", joined=[CHANNEL]) as node:
+            for silent in office.sentinels[:2]:
+                silent.kill()
+            await _asked_again(node)
+            for pool in (node.engine._clients.log, node.engine._clients.vital):
+                await pool.connection_pool.disconnect()
+            await node.publish_until_taken(event(1))
+            await node.has(CHANNEL, 1)
+            assert _followed(node) == office.master.port
+
+
+def _has_all(office: WatchedOffice) -> bool:
+    """Return whether the replica has what the master has."""
+    ours, theirs = (server.command("INFO", "replication") for server in (office.master, office.replica))
+    offset = ours.partition(b"master_repl_offset:")[2].partition(b"\r")[0]
+    return offset == theirs.partition(b"slave_repl_offset:")[2].partition(b"\r")[0]
+
+
+async def _asked_again(node: OpenNode) -> None:
+    """Return when a question to the sentinels that begins after the call was answered."""
+    finder = node.engine._clients.masters
+    assert finder is not None
+    before = finder.rounds
+    await eventually_async(lambda: finder.rounds >= before + 2)
+
+
+def _followed(node: OpenNode) -> int:
+    finder = node.engine._clients.masters
+    assert finder is not None
+    assert finder.address is not None
+    return finder.address[1]
