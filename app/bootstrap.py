@@ -122,6 +122,7 @@ def _compose(stores: Stores, tls_context: ssl.SSLContext | None) -> Service:
         lambda channel: bool(node.hub.members(channel)),
         quotas,
         engine.control,
+        engine.cursors,
     )
     revisions = Revisions(engine.revisions, engine.documents, engine.broker, documents.differences)
     comments = comments_of(engine, publisher, documents, now)

@@ -7,20 +7,22 @@ import threading
 from collections.abc import Sequence
 from pathlib import Path
 
-from app.core.domain.documents import RECENT, VersionedDocument
+from app.core.domain.documents import RECENT, VersionedDocument, pack, unpack
 from app.core.ratelimit import RateLimiter
 from app.engine.build import open_engine
 from app.engine.embedded.events.documents import EmbeddedDocuments
 from app.engine.limits import EngineLimits
 from app.engine.ports.engine import Engine
 from app.engine.ports.events import Publication
-from app.services.editing.cursors import CursorOwner, Cursors
+from app.services.editing.cursors import CursorOwner, Cursors, placed_cursors
+from app.services.editing.document_log import reaching_back
 from app.services.editing.documents import Documents
 from app.services.editing.edit_submission import EditAuthor, EditSubmission
 from app.services.quotas import Quotas
 from dossier_realtime.protocol import codec
 from dossier_realtime.protocol.commands import CursorPayload, EditPayload
 from dossier_realtime.protocol.events import CursorPosition, Event, RemoteOperation
+from dossier_realtime.protocol.responses import RestingCursor
 from tests.engine.conftest import Clock
 from tests.harness.eventually import HANG_SECONDS
 
@@ -38,7 +40,7 @@ def test_a_cursor_behind_an_edit_that_is_being_committed_is_placed_behind_it(tmp
         engine.broker.start(deliver)
         await engine.broker.join(DOC)
         documents = _documents(engine)
-        cursors, disk = Cursors(documents.upcoming, engine.broker), threading.Event()
+        cursors, disk = Cursors(documents.upcoming, engine.broker, engine.cursors), threading.Event()
         assert isinstance(engine.documents, EmbeddedDocuments)
         try:
             answers = asyncio.Queue[object]()
@@ -98,6 +100,37 @@ def test_joiners_see_a_cursor_that_rests_while_thousands_of_versions_pass(tmp_pa
     asyncio.run(scene())
 
 
+def test_a_cursor_of_another_node_is_placed_by_operations_that_are_only_in_the_log(tmp_path: Path) -> None:
+    """A node that has just read a document knows the text, and nothing of how it came about."""
+
+    async def scene() -> None:
+        engine = await open_engine("embedded", tmp_path, limits=EngineLimits(), rates=RateLimiter(), clock=Clock())
+        documents, answers = _documents(engine), asyncio.Queue[object]()
+        try:
+            documents.submit(DOC, _edit(answers, "text", 0))
+            assert await answers.get() == 1
+            for version in range(1, 40):
+                documents.submit(DOC, _edit(answers, "x" if version % 3 else "a long one ", version))
+                assert await answers.get() == version + 1
+            known = await documents.committed(DOC)
+            names = {1: "at the first", 17: "in between", 38: "lately", known.version: "now"}
+            bea = {"user_id": "bea", "name": "Bea", "color": "#112233", "position": 3, "selection_length": 1}
+            rest = [RestingCursor(**bea, cursor_id=name, version=version) for version, name in names.items()]  # type: ignore[arg-type]
+            placed = placed_cursors(known, rest)
+            just_read = unpack(pack(known))
+            assert [one.cursor_id for one in placed_cursors(just_read, rest)] == ["now"]
+            for oldest in names:
+                reaching = await reaching_back(engine.broker, DOC, just_read, oldest)
+                assert reaching.log.start == oldest
+                wanted = [one for one, there in zip(placed, rest, strict=True) if (there.version or 0) >= oldest]
+                assert placed_cursors(reaching, [one for one in rest if (one.version or 0) >= oldest]) == wanted
+            assert just_read.log.start == known.version, "it was not changed"
+        finally:
+            await engine.close()
+
+    asyncio.run(scene())
+
+
 def _documents(engine: Engine) -> Documents:
     return Documents(
         engine.documents,
@@ -106,6 +139,7 @@ def _documents(engine: Engine) -> Documents:
         lambda channel: True,
         Quotas(RateLimiter(), Clock()),
         engine.control,
+        engine.cursors,
     )
 
 
@@ -127,7 +161,7 @@ def test_the_last_move_stays_also_where_an_earlier_one_learns_later_what_the_tex
                 await asked[-1]
                 return await documents.upcoming(channel)
 
-            cursors, owner = Cursors(upcoming, engine.broker), CursorOwner("c1", "bea", "Bea")
+            cursors, owner = Cursors(upcoming, engine.broker, engine.cursors), CursorOwner("c1", "bea", "Bea")
             moves = [
                 asyncio.create_task(cursors.move(DOC, owner, CursorPayload(position=position)))
                 for position in (1, 2, 3)

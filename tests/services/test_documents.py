@@ -94,6 +94,7 @@ class Bench:
             lambda channel: self.used,
             Quotas(self.limiter, Clock()),
             engine.control,
+            engine.cursors,
         )
         self.answers: list[int | EditError] = []
         self.delivered: list[int] = []

@@ -33,7 +33,7 @@ class Versioning:
         self.engine, self.clock = engine, clock
         quotas = Quotas(RateLimiter(), clock)
         self.documents = Documents(
-            engine.documents, engine.broker, lambda: True, lambda channel: True, quotas, engine.control
+            engine.documents, engine.broker, lambda: True, lambda channel: True, quotas, engine.control, engine.cursors
         )
         self.revisions = Revisions(engine.revisions, engine.documents, engine.broker, self.documents.differences)
         self.texts = [""]

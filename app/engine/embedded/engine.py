@@ -16,6 +16,7 @@ from app.core.instant import Instant
 from app.core.ratelimit import RateLimiter
 from app.engine.clocks import engine_clocks
 from app.engine.embedded.control import EmbeddedControl
+from app.engine.embedded.cursors import EmbeddedCursors
 from app.engine.embedded.events import alerts, briefs, history
 from app.engine.embedded.events.alerts import EmbeddedAlerts
 from app.engine.embedded.events.briefs import EmbeddedBriefs
@@ -42,7 +43,7 @@ from app.engine.ports.domain import AlertStore, BriefStore
 from app.engine.ports.errors import EngineError, Unavailable
 from app.engine.ports.events import Broker, PublicationEntry
 from app.engine.ports.limits import ChannelSettingsStore, QuotaStore, RateStore
-from app.engine.ports.presence import PresenceStore
+from app.engine.ports.presence import CursorStore, PresenceStore
 from app.engine.ports.records import RecordStore
 from app.engine.ports.revisions import RevisionStore
 from app.engine.ports.sessions import NodeStore, RevocationStore, SessionStore
@@ -134,6 +135,7 @@ class EmbeddedEngine:
         self.briefs: BriefStore = self._briefs
         self.records: RecordStore = self._records
         self.presence: PresenceStore = self._presence
+        self.cursors: CursorStore = EmbeddedCursors()
         self.sessions: SessionStore = self._sessions
         self.revocations: RevocationStore = self._revocations
         self.nodes: NodeStore = EmbeddedNodes(now)

@@ -9,7 +9,7 @@ from app.engine.ports.documents import DocumentStore
 from app.engine.ports.domain import AlertStore, BriefStore
 from app.engine.ports.events import Broker
 from app.engine.ports.limits import ChannelSettingsStore, QuotaStore, RateStore
-from app.engine.ports.presence import PresenceStore
+from app.engine.ports.presence import CursorStore, PresenceStore
 from app.engine.ports.records import RecordStore
 from app.engine.ports.revisions import RevisionStore
 from app.engine.ports.sessions import NodeStore, RevocationStore, SessionStore
@@ -26,6 +26,7 @@ class Engine(Protocol):
     briefs: BriefStore
     records: RecordStore
     presence: PresenceStore
+    cursors: CursorStore
     sessions: SessionStore
     revocations: RevocationStore
     nodes: NodeStore

@@ -1,4 +1,4 @@
-"""Presence on channels."""
+"""Presence on channels, and cursors on documents."""
 
 from __future__ import annotations
 
@@ -64,3 +64,26 @@ class PresenceStore(Protocol):
 
     async def counts(self) -> Mapping[str, int]:
         """Return the number of users of each channel that has any."""
+
+
+class CursorStore(Protocol):
+    """The cursors of all nodes' connections on documents, for those who join: none outlives its connection.
+
+    A body is what the node makes of a cursor; the store only keeps it.
+    """
+
+    def start(self, gone: Callable[[str, bytes], None], again: Callable[[], None]) -> None:
+        """Begin.
+
+        `gone` is called, on one living node, with the channel and the body of each cursor that a dead node left;
+        `again` on a node that counted as dead, once its cursors are known again: the others have taken them away.
+        """
+
+    async def put(self, channel: str, connection: str, body: bytes) -> None:
+        """Keep the cursor of a connection of this node, before it is published. Raises Unavailable."""
+
+    async def drop(self, channel: str, connection: str) -> None:
+        """Forget the cursor of a connection, before that is published; in an outage, soon after it."""
+
+    async def elsewhere(self, channel: str) -> list[bytes]:
+        """Return the cursors of other nodes' connections. Raises Unavailable."""

@@ -19,7 +19,7 @@ from app.engine.ports.domain import AlertStore, BriefStore
 from app.engine.ports.errors import EngineError, Unavailable
 from app.engine.ports.events import Broker
 from app.engine.ports.limits import ChannelSettingsStore, QuotaStore, RateStore
-from app.engine.ports.presence import PresenceStore
+from app.engine.ports.presence import CursorStore, PresenceStore
 from app.engine.ports.records import RecordStore
 from app.engine.ports.revisions import RevisionStore
 from app.engine.ports.sessions import NodeStore, RevocationStore, SessionStore
@@ -138,6 +138,7 @@ class RedisEngine:
         self._name = NodeName(vital, options.instance)
         self.live = live = LiveState(access, vital, limits, rates, self._broker.joined)
         self.presence: PresenceStore = live.presence
+        self.cursors: CursorStore = live.cursors
         self.sessions: SessionStore = live.sessions
         self.revocations: RevocationStore = live.revocations
         self.nodes: NodeStore = live.nodes

@@ -1,7 +1,7 @@
 """Cursors: placed on the text of now, published at most ten times a second a user, kept for those who join.
 
 Each connection has its own: a user with two tabs has two. A cursor is gone when its connection leaves the document.
-None is stored. Source: docs/protocol.md#cursors.
+None is stored; other nodes find those of here in the engine's live state. Source: docs/protocol.md#cursors.
 """
 
 from __future__ import annotations
@@ -12,6 +12,8 @@ from dataclasses import dataclass, field
 from hashlib import blake2b
 from itertools import count
 from typing import TYPE_CHECKING, Any, NamedTuple
+
+import msgspec
 
 from app.core.domain.documents import EditError, placed_cursor
 from app.engine.delivery_rules import DeliveryRules
@@ -25,13 +27,16 @@ from dossier_realtime.protocol.events import CursorPosition, CursorPositionPaylo
 from dossier_realtime.protocol.responses import RestingCursor
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable, Coroutine
+    from collections.abc import Awaitable, Callable, Coroutine, Iterable
 
     from app.core.domain.documents import VersionedDocument
     from app.engine.ports.events import Broker
+    from app.engine.ports.presence import CursorStore
 
 INTERVAL_SECONDS = 0.1  # between two cursors of one user in one document
 _MAX_BEHIND = 64  # versions, after which resting cursors are placed anew: the text's log keeps many more
+
+_bodies = msgspec.json.Decoder(RestingCursor)
 
 
 class CursorOwner(NamedTuple):
@@ -70,8 +75,11 @@ class _Pace:
 class Cursors:
     """The cursors on the documents of this node, by connection. `upcoming` returns a document as it will be next."""
 
-    def __init__(self, upcoming: Callable[[str], Awaitable[VersionedDocument]], broker: Broker) -> None:
-        self._upcoming, self._broker = upcoming, broker
+    def __init__(
+        self, upcoming: Callable[[str], Awaitable[VersionedDocument]], broker: Broker, store: CursorStore
+    ) -> None:
+        self._upcoming, self._broker, self._store = upcoming, broker, store
+        store.start(self._died, self._tell_all)
         self._cursors: dict[str, dict[str, _Cursor]] = {}
         self._paces: dict[tuple[str, str], _Pace] = {}
         self._tasks: set[asyncio.Task[None]] = set()
@@ -97,16 +105,20 @@ class Cursors:
             pace = self._paces[key] = _Pace(asyncio.get_running_loop().call_later(0.0, self._due, *key))
         pace.waiting[owner.connection_id] = None
 
-    def resting(self, channel: str, versioned: VersionedDocument, reader: str) -> list[RestingCursor]:
-        """Return the cursors of others than the user `reader`, on this version of the text or on one that comes."""
-        found: list[RestingCursor] = []
-        for cursor in self._cursors.get(channel, {}).values():
-            if cursor.owner.user_id == reader:
-                continue
-            with suppress(EditError):
-                is_ahead = (cursor.place.version or 0) > versioned.version  # of one that is being committed
-                found.append(_resting(cursor.owner, cursor.place if is_ahead else _placed(versioned, cursor)))
-        return found
+    def resting(
+        self, channel: str, versioned: VersionedDocument, reader: str, elsewhere: Iterable[RestingCursor] = ()
+    ) -> list[RestingCursor]:
+        """Return the cursors of others than the user `reader`, on this version of the text or on one that comes.
+
+        `elsewhere`: those of other nodes.
+        """
+        ours = [_resting(cursor.owner, cursor.place) for cursor in self._cursors.get(channel, {}).values()]
+        known = {cursor.cursor_id: cursor for cursor in (*elsewhere, *ours) if cursor.user_id != reader}
+        return placed_cursors(versioned, known.values())
+
+    async def elsewhere(self, channel: str) -> list[RestingCursor]:
+        """Return the cursors of other nodes' connections. Raises Unavailable."""
+        return [_bodies.decode(body) for body in await self._store.elsewhere(channel)]
 
     def follow(self, channel: str, version: int) -> None:
         """Place resting cursors anew now and then, before the operations since theirs are dropped from memory."""
@@ -115,22 +127,22 @@ class Cursors:
 
     def forget(self, channel: str) -> None:
         """Forget the cursors on a text that has ended; their clients load the new one and tell them again."""
-        self._cursors.pop(channel, None)
+        for connection_id in list(self._cursors.get(channel, {})):
+            self._pop(channel, connection_id)
+            self._start(self._store.drop(channel, connection_id))
 
     def left(self, channel: str, connection_id: str) -> None:
         """Forget the cursor of a connection that left the document, and tell the others."""
         cursor = self._pop(channel, connection_id)
         if cursor is not None:
-            payload = CursorGonePayload(user_id=cursor.owner.user_id, cursor_id=cursor.owner.cursor_id)
-            self._start(
-                self._publish(channel, cursor.owner, codec.encode(CursorGone(channel=channel, payload=payload)))
-            )
+            self._start(self._tell_gone(channel, cursor.owner))
 
     def user_left(self, channel: str, user_id: str) -> None:
         """Forget the cursors of a user who is no longer present; `presence_leave` tells the others."""
         for connection_id, cursor in list(self._cursors.get(channel, {}).items()):
             if cursor.owner.user_id == user_id:
                 self._pop(channel, connection_id)
+                self._start(self._store.drop(channel, connection_id))
 
     def _pop(self, channel: str, connection_id: str) -> _Cursor | None:
         here = self._cursors.get(channel)
@@ -142,9 +154,10 @@ class Cursors:
     async def _refresh(self, channel: str) -> None:
         with suppress(Unavailable):
             versioned = await self._upcoming(channel)
-            for cursor in self._cursors.get(channel, {}).values():
+            for connection_id, cursor in list(self._cursors.get(channel, {}).items()):
                 with suppress(EditError):
                     cursor.place = _placed(versioned, cursor)
+                await self._keep(channel, connection_id)
 
     def _due(self, channel: str, user_id: str) -> None:
         pace = self._paces[channel, user_id]
@@ -157,19 +170,44 @@ class Cursors:
         self._start(self._tell(channel, connection_id))
 
     async def _tell(self, channel: str, connection_id: str) -> None:
-        # Edits may have come since it was placed; a cursor that no longer fits is dropped. Nothing is awaited between
-        # placing and publishing, so it is delivered on exactly the text that it was placed on.
+        # Kept before it is published: whoever joins too late to be told finds it. Edits may have come since it was
+        # placed; a cursor that no longer fits is dropped. Nothing is awaited between placing and publishing, so it is
+        # delivered on exactly the text that it was placed on.
         with suppress(EditError, Unavailable):
+            await self._keep(channel, connection_id)
             versioned = await self._upcoming(channel)
             cursor = self._cursors.get(channel, {}).get(connection_id)
             if cursor is None:
                 return
             cursor.place = _placed(versioned, cursor)
             told = cursor_event(channel, _resting(cursor.owner, cursor.place))
-            await self._publish(channel, cursor.owner, codec.encode(told))
+            await self._publish(channel, cursor.owner.user_id, cursor.owner.cursor_id, codec.encode(told))
 
-    async def _publish(self, channel: str, owner: CursorOwner, body: bytes) -> None:
-        rules = DeliveryRules(conflation_key=("cursor", channel, owner.cursor_id), exclude_user=owner.user_id)
+    async def _keep(self, channel: str, connection_id: str) -> None:
+        cursor = self._cursors.get(channel, {}).get(connection_id)
+        if cursor is not None:
+            body = msgspec.json.encode(_resting(cursor.owner, cursor.place))
+            await self._store.put(channel, connection_id, body)
+
+    async def _tell_gone(self, channel: str, owner: CursorOwner) -> None:
+        await self._store.drop(channel, owner.connection_id)
+        await self._publish_gone(channel, owner.user_id, owner.cursor_id)
+
+    def _died(self, channel: str, body: bytes) -> None:
+        cursor = _bodies.decode(body)
+        self._start(self._publish_gone(channel, cursor.user_id, cursor.cursor_id))
+
+    def _tell_all(self) -> None:
+        for channel, here in self._cursors.items():
+            for connection_id in here:
+                self._start(self._tell(channel, connection_id))
+
+    async def _publish_gone(self, channel: str, user_id: str, cursor_id: str) -> None:
+        payload = CursorGonePayload(user_id=user_id, cursor_id=cursor_id)
+        await self._publish(channel, user_id, cursor_id, codec.encode(CursorGone(channel=channel, payload=payload)))
+
+    async def _publish(self, channel: str, user_id: str, cursor_id: str, body: bytes) -> None:
+        rules = DeliveryRules(conflation_key=("cursor", channel, cursor_id), exclude_user=user_id)
         with suppress(Unavailable):
             await self._broker.publish([PublicationEntry(channel, body, durable=False, delivery=rules)])
 
@@ -196,6 +234,21 @@ def cursor_event(channel: str, cursor: RestingCursor) -> CursorPosition:
 def _placed(versioned: VersionedDocument, cursor: _Cursor) -> CursorPayload:
     """Return the place of a cursor on a version of the text. Raises EditError."""
     return CursorPayload(*placed_cursor(versioned, cursor.place, cursor.owner.user_id), versioned.version)
+
+
+def placed_cursors(versioned: VersionedDocument, cursors: Iterable[RestingCursor]) -> list[RestingCursor]:
+    """Return cursors on this version of the text, without those that do not fit it."""
+    found: list[RestingCursor] = []
+    for cursor in cursors:
+        if (cursor.version or 0) > versioned.version:  # of one that is being committed, or comes from another node
+            found.append(cursor)
+            continue
+        place = CursorPayload(cursor.position, cursor.selection_length, cursor.version)
+        with suppress(EditError):
+            position, length = placed_cursor(versioned, place, cursor.user_id)
+            now = {"position": position, "selection_length": length, "version": versioned.version}
+            found.append(msgspec.structs.replace(cursor, **now))
+    return found
 
 
 def _resting(owner: CursorOwner, place: CursorPayload) -> RestingCursor:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from typing import TYPE_CHECKING
 
+from app.core.domain.documents import VersionedDocument, extended, length_at_start
 from app.engine.ports.errors import Unavailable
 from dossier_realtime.ot.flat import read
 from dossier_realtime.ot.operations import Operation
@@ -14,7 +15,6 @@ from dossier_realtime.protocol.events import RemoteOperation, RemoteOperationPay
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Iterable
 
-    from app.core.domain.documents import VersionedDocument
     from app.engine.ports.events import Broker, Publication
 
 _PAGE_VERSIONS = 500  # versions read at once
@@ -51,6 +51,25 @@ async def operations_since(
             return None
         older += [read(payload, _FAR_UNITS) async for payload in payloads_of(page)]
     return older + versioned.log.operations[max(0, version - start) :]
+
+
+async def reaching_back(broker: Broker, channel: str, versioned: VersionedDocument, version: int) -> VersionedDocument:
+    """Return a document whose operations since a version are in memory, as far as the log keeps them.
+
+    Raises Unavailable.
+    """
+    start, older = versioned.log.start, list[RemoteOperationPayload]()
+    while version + len(older) < start:
+        first = version + len(older)
+        page = await broker.read(channel, first, min(_PAGE_VERSIONS, start - first))
+        if not page:
+            return versioned
+        older += [payload async for payload in payloads_of(page)]
+    if not older:
+        return versioned
+    log = extended(versioned.log, length_at_start(versioned), older)
+    authors = [*(payload.user_id for payload in older), *versioned.authors]
+    return VersionedDocument(versioned.document, log, versioned.weight, authors)
 
 
 async def payloads_of(page: Iterable[Publication]) -> AsyncIterator[RemoteOperationPayload]:

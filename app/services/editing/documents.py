@@ -13,9 +13,9 @@ from app.engine.ports.control import ControlCommand
 from app.engine.ports.documents import OperationKey
 from dossier_realtime.protocol.responses import DocumentState
 
-from .cursors import Cursors
+from .cursors import Cursors, placed_cursors
 from .differences import Differences
-from .document_log import replay
+from .document_log import reaching_back, replay
 from .document_queue import DocumentQueue, PendingVersion
 from .edit_submission import WholeText
 from .shared_texts import SharedText, SharedTexts
@@ -27,12 +27,15 @@ if TYPE_CHECKING:
     from app.engine.ports.control import ControlBus
     from app.engine.ports.documents import DocumentStore
     from app.engine.ports.events import Broker
+    from app.engine.ports.presence import CursorStore
     from app.services.quotas import Quotas
     from dossier_realtime.ot.document import Document
     from dossier_realtime.ot.operations import Operation
+    from dossier_realtime.protocol.responses import RestingCursor
 
     from .edit_submission import EditSubmission
 
+_MAX_BEHIND = 1_000  # versions, of a cursor of another node: each places its own anew long before
 IDLE_SECONDS = 60.0  # without an edit, after which a document that nobody has open is dropped from memory
 
 
@@ -47,12 +50,13 @@ class Documents:
         in_use: Callable[[str], bool],
         quotas: Quotas,
         control: ControlBus,
+        cursors: CursorStore,
     ) -> None:
         self._store, self._broker, self._ready, self._in_use = store, broker, ready, in_use
         self._quotas, self._control = quotas, control
         self.differences = Differences()
         self._texts = SharedTexts()
-        self.cursors = Cursors(self.upcoming, broker)
+        self.cursors = Cursors(self.upcoming, broker, cursors)
         self._queues: dict[str, DocumentQueue] = {}
 
     async def exists(self, channel: str) -> bool:
@@ -69,11 +73,12 @@ class Documents:
         `reader`: the user who is shown the cursors of the others on this text; empty for none.
         """
         queue = self._queue(channel)
+        elsewhere = await self._cursors_elsewhere(channel) if reader else []
         await queue.loaded()
         versioned = queue.committed
         state = DocumentState(versioned.version, "", [], queue.epoch)
         if reader:
-            state.cursors = self.cursors.resting(channel, versioned, reader)
+            state.cursors = self.cursors.resting(channel, versioned, reader, elsewhere)
         return state, self._texts.of(channel, versioned.document)
 
     async def committed(self, channel: str) -> VersionedDocument:
@@ -124,6 +129,14 @@ class Documents:
     async def was_deleted(self, channel: str) -> bool:
         """Return whether the document was deleted, and not begun anew since."""
         return self._broker.is_begun(channel) and not await self.exists(channel)
+
+    async def _cursors_elsewhere(self, channel: str) -> list[RestingCursor]:
+        """Return the cursors of other nodes' connections, on a version since which all operations are in memory."""
+        found = await self.cursors.elsewhere(channel)
+        versioned = await self.committed(channel)
+        recent = [one for one in found if (one.version or 0) >= versioned.version - _MAX_BEHIND]
+        oldest = min((one.version or 0 for one in recent), default=versioned.version)
+        return placed_cursors(await reaching_back(self._broker, channel, versioned, oldest), recent)
 
     async def _change_of(self, channel: str, change: WholeText) -> Operation | None:
         """Return the operation from the text at the base to the new one; None where it cannot be merged.

@@ -13,6 +13,7 @@ from app.engine.redis.live.bulletin import Bulletin
 from app.engine.redis.live.control import RedisControl
 from app.engine.redis.live.homes import Homes, Work
 from app.engine.redis.live.nodes import RedisNodes
+from app.engine.redis.live.present.cursors import SharedCursors
 from app.engine.redis.live.present.presence import RedisPresence
 from app.engine.redis.live.quotas import RedisQuotas
 from app.engine.redis.live.rates import RedisRates
@@ -42,6 +43,7 @@ class LiveState:
         self.bulletin = bulletin = Bulletin(vital, homes)
         self.sessions = RedisSessions(access, homes, limits.resume_seconds)
         self.presence = RedisPresence(access, homes, self._bus, joined, limits)
+        self.cursors = SharedCursors(access, homes)
         self.revocations = RedisRevocations(access, bulletin, limits.revocation_seconds)
         self.settings = RedisSettings(access, bulletin)
         self.quotas = RedisQuotas(access, homes)
