@@ -81,7 +81,7 @@ class EventPublisher:
         `changes` of records are made in the same commit. Raises QuotaExceeded, KeyConflict, DomainFactError, Moved, and
         Unavailable where the store or the journal cannot take a change now.
         """
-        entries = self._entries(events, by)
+        entries = self.entries(events, by)
         kept = [entry for entry in entries if entry.durable]
         stored = sum(len(entry.body) for entry in kept)
         begun = len({entry.channel for entry in kept if not self._broker.is_begun(entry.channel)})
@@ -107,7 +107,7 @@ class EventPublisher:
         `level`: the classification of what they say, where it is above that of their channels; operators see it by
         that. Returns when they are durable and delivered. Raises KeyConflict, DomainFactError, Moved and Unavailable.
         """
-        entries = self._entries(events)
+        entries = self.entries(events)
         results = await self._committed(events, entries, key, changes)
         await self._report(events, entries, results, level)
         return results
@@ -117,7 +117,7 @@ class EventPublisher:
 
         Raises Moved and Unavailable.
         """
-        self._entries(())  # the journal takes changes
+        self.entries(())  # the journal takes changes
         await self._alerts.restart(commitment_id, [change])
         self._changed([change])
 
@@ -126,7 +126,7 @@ class EventPublisher:
 
         Raises Unavailable where the journal takes no change.
         """
-        entries = self._entries(events)
+        entries = self.entries(events)
         return PreparedEvents(entries, tuple(await self._projections.changes(events, _claims(entries))))
 
     async def _committed(
@@ -201,10 +201,11 @@ class EventPublisher:
         """Return whether facts of this level at least, derived from these channels, may be shown to a user."""
         return may_see(identity, Fact(channels, level), self._policy.settings)
 
-    def _entries(self, events: Sequence[tuple[str, Event]], by: Identity | None = None) -> list[PublicationEntry]:
+    def entries(self, events: Sequence[tuple[str, Event]], by: Identity | None = None) -> list[PublicationEntry]:
         """Return (channel, event) pairs as the engine takes them. `by`: their sender; None: the service itself.
 
-        Raises Unavailable where the journal takes no change.
+        Records that follow from them are not looked for; `prepared` does that. Raises Unavailable where the journal
+        takes no change.
         """
         if not self._journal_ready():
             raise Unavailable("the journal cannot be written")

@@ -7,10 +7,11 @@ import json
 
 import pytest
 
-from app.engine.ports.documents import EditsKnown, KnownOperation, OperationKey, Version
+from app.engine.ports.documents import CommitExtras, EditsKnown, KnownOperation, OperationKey, Version
 from app.engine.ports.engine import Engine
-from app.engine.ports.errors import TipMoved
-from app.engine.ports.events import Publication
+from app.engine.ports.errors import Moved, TipMoved
+from app.engine.ports.events import Publication, PublicationEntry
+from app.engine.ports.records import RecordChange
 from tests.engine.conftest import Clock, Opener
 from tests.harness.eventually import eventually_async
 
@@ -209,5 +210,40 @@ def test_of_an_edit_and_a_deletion_at_once_one_is_done_and_the_other_refused(ope
                 outcomes = await asyncio.gather(*both, return_exceptions=True)
                 assert sorted(map(repr, map(type, outcomes))) == sorted(map(repr, (type(None), TipMoved)))
                 await engine.broker.renew_epoch(DOC)
+
+    asyncio.run(scene())
+
+
+def test_versions_and_what_belongs_to_them_are_committed_as_one_or_not_at_all(opened: Opener) -> None:
+    """The records, and events that are not kept, which readers receive after the versions."""
+
+    def extras(revision: int) -> CommitExtras:
+        said = PublicationEntry(DOC, b'{"type":"said","channel":"document:1"}', durable=False)
+        return CommitExtras([RecordChange("note", "n1", revision, b"%d" % revision)], [said])
+
+    async def scene() -> None:
+        async with opened() as engine:
+            seen: list[Publication] = []
+            engine.broker.start(seen.extend)
+            await engine.broker.join(DOC)
+            await engine.documents.append(DOC, 0, [version(1, "a"), version(2, "a")], extras=extras(0))
+            assert [one.offset for one in seen] == [1, 2, 0]
+            refused: list[tuple[int, str, int, type[Exception]]] = [
+                (2, "b", 0, Moved),
+                (1, "b", 1, TipMoved),
+                (2, "a", 1, EditsKnown),
+            ]
+            for tip, op_id, revision, reason in refused:
+                with pytest.raises(reason):
+                    await engine.documents.append(DOC, tip, [version(3, op_id)], extras=extras(revision))
+            both = [engine.documents.append(DOC, 2, [version(3, op)], extras=extras(1)) for op in "bc"]
+            outcomes = await asyncio.gather(*both, return_exceptions=True)
+            assert outcomes[0] is None
+            assert isinstance(outcomes[1], Moved | TipMoved)
+            assert [one.offset for one in seen] == [1, 2, 0, 3, 0]
+            assert await log(engine) == [1, 2, 3]
+        async with opened() as engine:
+            record = (await engine.records.find("note", ["n1"]))["n1"]
+            assert (record.revision, record.body, await log(engine)) == (2, b"1", [1, 2, 3])
 
     asyncio.run(scene())

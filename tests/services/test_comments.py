@@ -1,4 +1,4 @@
-"""The places of comments over trims of the log, and an acceptance that a crash has cut in two."""
+"""The places of comments over trims of the log, long suggestions, and what a comment is charged."""
 
 from __future__ import annotations
 
@@ -9,28 +9,23 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
 
-import msgspec
 import pytest
 
 from app.builders.comments import comments_of
 from app.core.domain.comments import places, suggestions
-from app.core.domain.comments.threads import Accepting, CommentError
-from app.core.domain.documents import EditError
 from app.core.domain.projections.action_links import ActionLinks
 from app.core.ratelimit import RateLimiter
 from app.engine.ports.errors import Moved
 from app.journal.acts import Act
 from app.services.commenting.comments import Comments
-from app.services.commenting.ledger import CommentAct, CommentLedger, thread_change
+from app.services.commenting.ledger import CommentAct
 from app.services.domain.projections import Projections
-from app.services.editing.edit_submission import EditAuthor, EditSubmission
 from app.services.publisher import EventPublisher
 from app.services.quotas import Quotas
 from dossier_realtime.ot.document import Document
 from dossier_realtime.ot.operations import Operation
 from dossier_realtime.protocol.authorization import Identity
 from dossier_realtime.protocol.classification import ChannelPolicy, Clearance
-from dossier_realtime.protocol.commands import EditPayload
 from dossier_realtime.protocol.documents.comments import DocumentCommentPayload
 from dossier_realtime.protocol.http.comments import NewComment
 from dossier_realtime.recording.ops.ops_aggregator import OpsAggregator
@@ -58,7 +53,6 @@ class Commenting:
 
     def anew(self) -> Comments:
         """Return the service as after a restart: it knows only what is stored."""
-        self.ledger = CommentLedger(self.it.engine.records, self.publisher, self.it.clock)
         return comments_of(self.it.engine, self.publisher, self.it.documents, self.it.clock)
 
     def act(self, user: str) -> CommentAct:
@@ -117,37 +111,6 @@ def test_a_place_whose_way_is_lost_is_found_by_its_text_or_said_to_be_orphaned(t
             first, second = await it.rows()
             assert (first.start, first.end, first.orphaned) == (4, 7, False)
             assert (second.orphaned, second.quote) == (True, "three")  # it is there twice
-
-    asyncio.run(scene())
-
-
-@pytest.mark.parametrize("is_committed", [True, False])
-def test_an_acceptance_that_was_cut_in_two_becomes_what_the_store_says(tmp_path: Path, is_committed: bool) -> None:
-    async def scene() -> None:
-        async with commenting(tmp_path) as it:
-            await it.it.type("ali", "one two three")
-            said = NewComment(4, 7, replacement="2")
-            name = (await it.comments.add(said, it.act("nora"))).comment.id
-            if is_committed:
-                answered: asyncio.Future[int | EditError] = asyncio.get_running_loop().create_future()
-                edit = EditPayload("insert", 4, 13, "2", op_id="cut")
-                author = EditAuthor("omar", "Omar")
-                it.it.documents.submit(DOC, EditSubmission(author, edit, answered.set_result))
-                assert await answered == 14
-            # What the store has where the service ends before the second commit.
-            record, thread = await it.ledger.found(DOC, name)
-            cut = msgspec.structs.replace(thread, accepting=Accepting("omar", "cut"))
-            await it.ledger.store(thread_change(DOC, record, cut))
-            it.comments = it.anew()
-            if is_committed:
-                with pytest.raises(CommentError, match="accepted"):
-                    await it.comments.step(name, "reject", it.act("bea"))
-                (row,) = await it.rows()
-                assert (row.status, row.changed_by, row.accepted) == ("accepted", "omar", 14)
-                assert (await it.comments.suggestions.accept(name, it.act("bea"), lambda: True)).unchanged
-            else:
-                assert (await it.comments.suggestions.accept(name, it.act("bea"), lambda: True)).comment.accepted
-            assert (await it.it.documents.state(DOC)).content == ("one 2two three" if is_committed else "one 2 three")
 
     asyncio.run(scene())
 

@@ -13,7 +13,7 @@ from app.core.domain.documents import EditError
 from app.core.ratelimit import RateLimiter
 from app.engine.build import open_engine
 from app.engine.limits import EngineLimits
-from app.engine.ports.documents import DocumentStore, KnownOperation, OperationKey, Version
+from app.engine.ports.documents import NO_EXTRAS, CommitExtras, DocumentStore, KnownOperation, OperationKey, Version
 from app.engine.ports.engine import Engine
 from app.engine.ports.errors import TipMoved, Unavailable
 from app.engine.ports.events import Publication
@@ -43,7 +43,14 @@ class Gate:
         self.faster: list[str] = []
         self.appended = self.looked_up = 0
 
-    async def append(self, channel: str, tip: int, versions: Sequence[Version], epoch: str = "") -> None:
+    async def append(
+        self,
+        channel: str,
+        tip: int,
+        versions: Sequence[Version],
+        epoch: str = "",
+        extras: CommitExtras = NO_EXTRAS,
+    ) -> None:
         self.reached.set()
         await self.open.wait()
         if self.broken:
@@ -64,7 +71,7 @@ class Gate:
             body = codec.encode(RemoteOperation(channel=channel, payload=payload))
             await self.store.append(channel, tip, [Version(body, "other", None)])
             raise TipMoved(channel)
-        await self.store.append(channel, tip, versions, epoch)
+        await self.store.append(channel, tip, versions, epoch, extras)
         self.appended += 1
 
     async def known(self, channel: str, keys: Sequence[OperationKey]) -> Mapping[OperationKey, KnownOperation]:

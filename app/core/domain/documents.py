@@ -78,6 +78,13 @@ class KeyReuseError(EditError):
         )
 
 
+class RecordMovedError(EditError):
+    """The refusal of an edit that changes records too: one of them was changed by another call first."""
+
+    def __init__(self) -> None:
+        super().__init__(ErrorCode.VERSION_CONFLICT, "This was changed by somebody else meanwhile; read it again")
+
+
 @dataclass(slots=True)
 class VersionedDocument:
     """A document at its last version, and the operations that led there lately."""

@@ -4,7 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import NamedTuple, Protocol
+from typing import Final, NamedTuple, Protocol
+
+from app.engine.ports.events import PublicationEntry
+from app.engine.ports.records import RecordChange
 
 
 class OperationKey(NamedTuple):
@@ -40,6 +43,16 @@ class KnownOperation:
     digest: bytes = b""
 
 
+class CommitExtras(NamedTuple):
+    """The part of a commit that is no version: changes of records, and events that follow the versions."""
+
+    changes: Sequence[RecordChange] = ()
+    events: Sequence[PublicationEntry] = ()
+
+
+NO_EXTRAS: Final = CommitExtras()
+
+
 class EditsKnown(Exception):
     """Raised when edits that were to be committed are remembered: they were committed before."""
 
@@ -55,12 +68,20 @@ class DocumentStore(Protocol):
     like events (`offset` is the version), and they count as its commits.
     """
 
-    async def append(self, channel: str, tip: int, versions: Sequence[Version], epoch: str = "") -> None:
+    async def append(
+        self,
+        channel: str,
+        tip: int,
+        versions: Sequence[Version],
+        epoch: str = "",
+        extras: CommitExtras = NO_EXTRAS,
+    ) -> None:
         """Commit all as versions `tip + 1`, `tip + 2` …, or none; returns when they are durable and delivered.
 
-        `epoch` names the history that they continue; empty for whichever is the present one. Raises TipMoved when `tip`
-        is no longer the last version of it, EditsKnown when one of the edits was committed before, and Unavailable
-        (nothing was committed).
+        `epoch` names the history that they continue; empty for whichever is the present one. `extras` are part of the
+        same commit. Raises TipMoved when `tip` is no longer the last version of it, EditsKnown when one of the edits
+        was committed before, Moved when a record was changed by another call first, and Unavailable (nothing was
+        committed).
         """
 
     async def known(self, channel: str, keys: Sequence[OperationKey]) -> Mapping[OperationKey, KnownOperation]:

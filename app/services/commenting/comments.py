@@ -161,7 +161,7 @@ class Comments:
         channel, ledger = act.channel, self._ledger
         async with ledger.lock(channel):
             while True:
-                record, thread = await self.suggestions.settled(channel, await ledger.found(channel, name))
+                record, thread = await ledger.found(channel, name)
                 changed = core.stepped(thread, step, act.identity.user_id, ledger.now)
                 after = thread if changed is None else changed
                 await act.record("change_comment", _status(thread), _status(after))
@@ -183,7 +183,7 @@ class Comments:
                 gone = core.removed(thread, act.identity.user_id, ledger.now)
                 await act.record("remove_comment", _status(thread), {"comment": name, "status": gone.status})
                 present = await self._places.present(channel)
-                gone = core.placed(gone, present.places.anchors[name], present.places.version)
+                gone = shown(gone, present)
                 change = RecordChange(core.KIND, record.key, record.revision, None)
                 try:
                     return await ledger.commit(channel, gone, present, present.places.without(name), change)
@@ -200,6 +200,14 @@ class Comments:
 
     async def clear(self, channel: str, made: int) -> None:
         """Remove the first comments of a document that was deleted, under its lock. Raises Unavailable."""
+        while True:
+            try:
+                await self._clear(channel, made)
+            except Moved:
+                continue  # another node has changed one of them, or removes them too
+            return
+
+    async def _clear(self, channel: str, made: int) -> None:
         ledger, last = self._ledger, order_of(made)
         while True:
             found = await ledger.records.listed(core.KIND, channel, None, _REMOVED_AT_ONCE)
@@ -223,7 +231,7 @@ class Comments:
                     present = await self._places.present(channel)
                     if present.revision and present.versioned.version - present.stored > _STORE_AFTER:
                         await self._ledger.store(present.change(channel, present.places))
-        except Unavailable:
+        except (Moved, Unavailable):
             pass  # the next sweep does it
         except Exception:
             _log.exception("the places of comments could not be stored")

@@ -11,7 +11,7 @@ from weakref import WeakValueDictionary
 
 from app.core.domain.comments import threads as core
 from app.core.domain.comments.threads import CommentError, CommentThread
-from app.engine.ports.errors import Moved, Unavailable
+from app.engine.ports.documents import CommitExtras
 from app.engine.ports.records import RecordChange, order_of
 from app.journal.acts import Act
 from app.services.commenting.places import key_of
@@ -112,11 +112,13 @@ class CommentLedger:
             raise
 
     async def store(self, *changes: RecordChange) -> None:
-        """Commit changes without an event, under the lock of their document. Raises Unavailable."""
-        try:
-            await self._publisher.commit([], changes)
-        except Moved:
-            raise Unavailable("the comments of the document were changed elsewhere") from None
+        """Commit changes without an event. Raises Moved and Unavailable."""
+        await self._publisher.commit([], changes)
+
+    def with_edit(self, channel: str, told: DocumentCommentPayload, change: RecordChange) -> CommitExtras:
+        """Return a changed thread, with the event that tells it, for the commit of an edit. Raises Unavailable."""
+        event = DocumentComment(channel=channel, payload=told)
+        return CommitExtras([change], self._publisher.entries([(channel, event)]))
 
     async def commit(
         self,
@@ -139,7 +141,7 @@ class CommentLedger:
 
 def shown(comment: DocumentCommentPayload, present: PresentPlaces) -> DocumentCommentPayload:
     """Return a comment at its place in the text of now."""
-    return core.placed(comment, present.places.anchors[comment.id], present.places.version)
+    return core.placed(comment, present.anchor(comment.id), present.places.version)
 
 
 def thread_change(channel: str, kept: Record | None, thread: CommentThread, number: int = 0) -> RecordChange:

@@ -15,7 +15,7 @@ from app.core.domain.comments import threads
 from app.core.domain.comments.places import Places
 from app.engine.ports.records import RecordChange
 from app.services.editing.document_log import operations_since
-from dossier_realtime.ot.places.anchors import moved
+from dossier_realtime.ot.places.anchors import TextAnchor, moved
 from dossier_realtime.ot.units import to_units
 
 if TYPE_CHECKING:
@@ -26,9 +26,9 @@ if TYPE_CHECKING:
     from app.engine.ports.records import RecordStore
     from app.services.editing.documents import Documents
     from dossier_realtime.ot.operations import Operation
-    from dossier_realtime.ot.places.anchors import TextAnchor
 
 _MAX_KNOWN: Final = 256  # documents whose places are kept in memory
+_NOWHERE: Final = TextAnchor(0, 0, orphaned=True)
 _STRIDE: Final = 4_000  # components of operations that anchors are moved past in one turn of the loop
 
 
@@ -39,6 +39,10 @@ class PresentPlaces(NamedTuple):
     places: Places
     revision: int
     stored: int
+
+    def anchor(self, name: str) -> TextAnchor:
+        """Return the place of a comment; an orphan's for one that another node has removed since it was read."""
+        return self.places.anchors.get(name, _NOWHERE)
 
     def change(self, channel: str, places: Places) -> RecordChange:
         """Return the change of the record that keeps other places."""

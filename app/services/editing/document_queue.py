@@ -16,9 +16,10 @@ import structlog
 
 from app.core.authorization import NO_SENDING
 from app.core.domain import documents as core
-from app.core.domain.documents import EditError, KeyReuseError, VersionedDocument
+from app.core.domain.documents import EditError, KeyReuseError, RecordMovedError, VersionedDocument
+from app.core.origin import origin_now
 from app.engine.ports.documents import EditsKnown, Version
-from app.engine.ports.errors import TipMoved, Unavailable
+from app.engine.ports.errors import Moved, TipMoved, Unavailable
 from app.services.quotas import QuotaExceeded
 from dossier_realtime.protocol.errors import ErrorCode
 
@@ -173,6 +174,10 @@ class DocumentQueue:
         except EditsKnown as found:
             self._take_back(batch)
             self._known = found.known
+        except Moved:
+            refused = [one.submission for one in self._pending.values()]  # one alone, see `_must_wait`
+            self._drop_pending()
+            self._refuse(refused, RecordMovedError())
         except Unavailable:
             self._drop_pending()
             self._is_loaded = False
@@ -209,7 +214,7 @@ class DocumentQueue:
         if versions:
             self.appending = tentative
             try:
-                await self._store.append(self._channel, base.version, versions, epoch)
+                await self._append(base.version, versions, epoch, tentative)
             finally:
                 self.appending = None
             for submission in batch:
@@ -218,6 +223,18 @@ class DocumentQueue:
                 self.committed = tentative
             self._answer_undelivered()
             await self._keep_snapshot()
+
+    async def _append(self, tip: int, versions: Sequence[Version], epoch: str, tentative: VersionedDocument) -> None:
+        submission = next(iter(self._pending.values())).submission
+        if submission.extras is None:
+            await self._store.append(self._channel, tip, versions, epoch)
+            return
+        # Other events than versions are delivered in the context of this call: it tells the journal their origin.
+        before = origin_now.set(submission.origin)
+        try:
+            await self._store.append(self._channel, tip, versions, epoch, submission.extras(tentative))
+        finally:
+            origin_now.reset(before)
 
     async def _decide_all(
         self,
@@ -237,8 +254,8 @@ class DocumentQueue:
                 submission.reply(EditError(ErrorCode.PERMISSION_DENIED, NO_SENDING))
                 continue
             key = submission.key
-            if key is not None and key in taken:
-                return list(batch[index:])  # the same edit, sent twice, is being committed: after that it is known
+            if self._must_wait(submission, taken):
+                return list(batch[index:])
             if key is not None and key in known:
                 self._answer_known(submission, known[key])
                 continue
@@ -268,6 +285,14 @@ class DocumentQueue:
                 tentative.advance(step, submission.author.user_id)
                 self._pending[tentative.version] = PendingVersion(submission, version.body, version is made[-1])
         return []
+
+    def _must_wait(self, submission: EditSubmission, taken: set[OperationKey]) -> bool:
+        """Return whether an edit must wait for the commit of those that were decided before it in this turn."""
+        if submission.key in taken:
+            return True  # the same edit, sent twice, is being committed: after that it is known
+        first = next(iter(self._pending.values()), None)
+        # One with extras is committed alone: a record that has moved refuses no other edit.
+        return first is not None and not (submission.extras is None and first.submission.extras is None)
 
     async def _must_reconsider(self, submission: EditSubmission) -> bool:
         """Return whether a refusal was decided without what other nodes have committed: then all is read again."""

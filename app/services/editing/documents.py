@@ -10,7 +10,6 @@ from app.core.domain import documents as core
 from app.core.domain import whole_texts
 from app.core.domain.documents import EditError, VersionedDocument
 from app.engine.ports.control import ControlCommand
-from app.engine.ports.documents import OperationKey
 from dossier_realtime.protocol.responses import DocumentState
 
 from .cursors import Cursors, placed_cursors
@@ -182,12 +181,6 @@ class Documents:
         for channel, queue in list(self._queues.items()):
             if queue.idle_since(now) > IDLE_SECONDS and not self._in_use(channel):
                 del self._queues[channel]
-
-    async def version_of(self, channel: str, user_id: str, op_id: str) -> int | None:
-        """Return the version that an edit of a user became; None where it was not committed. Raises Unavailable."""
-        key = OperationKey(user_id, op_id)
-        found = (await self._store.known(channel, [key])).get(key)
-        return None if found is None else found.version
 
     @property
     def channels(self) -> list[str]:

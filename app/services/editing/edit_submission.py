@@ -15,7 +15,8 @@ from dossier_realtime.protocol.commands import EditPayload
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-    from app.core.domain.documents import EditError
+    from app.core.domain.documents import EditError, VersionedDocument
+    from app.engine.ports.documents import CommitExtras
     from dossier_realtime.ot.operations import Operation
     from dossier_realtime.protocol.fields import DeletedPlace
     from dossier_realtime.protocol.responses import FormatRun
@@ -61,6 +62,10 @@ class EditSubmission:
     were charged to the author for versions that are not committed yet. `within`: the place of an insert inside of text
     that was deleted meanwhile, as it is decided. `is_reconsidered`: it was refused by a text without what other nodes
     had committed, and is decided once more.
+
+    `extras` returns the records and events that are committed together with the edit, from the document as the edit
+    makes it; it may be called several times. They are committed only with a version: an edit that has nothing left to
+    do is answered without them. Where a record has moved, the edit is refused with RecordMovedError.
     """
 
     author: EditAuthor
@@ -74,6 +79,7 @@ class EditSubmission:
     epoch: str = ""
     """The history of the text that the author has open; empty where it is not known."""
     is_reconsidered: bool = False
+    extras: Callable[[VersionedDocument], CommitExtras] | None = None
     _digest: bytes = b""
 
     @property

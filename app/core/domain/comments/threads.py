@@ -39,19 +39,11 @@ class CommentError(Exception):
         self.status, self.code, self.text, self.path = status, code, text, path
 
 
-class Accepting(Struct):
-    """The edit by which a suggestion is being accepted; it tells, after a crash, whether that was done."""
-
-    user_id: str
-    op_id: str
-
-
 class CommentThread(Struct, omit_defaults=True):
     """A comment as it is kept; its place is kept with those of the others. `key`: a digest of what made it."""
 
     comment: DocumentCommentPayload
     key: str = ""
-    accepting: Accepting | None = None
 
 
 _threads = msgspec.json.Decoder(CommentThread)
@@ -68,8 +60,7 @@ def encode(thread: CommentThread) -> bytes:
     A step that ends a thread adds some bytes and is never refused: a full thread can be resolved.
     """
     body = msgspec.json.encode(thread)
-    is_growing = thread.comment.status == "open" and thread.accepting is None
-    if is_growing and len(body) > MAX_THREAD_BYTES:
+    if thread.comment.status == "open" and len(body) > MAX_THREAD_BYTES:
         text = f"A comment with its replies holds {MAX_THREAD_BYTES} bytes; begin another comment"
         raise CommentError(409, ErrorCode.INVALID_MESSAGE_FORMAT, text)
     return body
@@ -127,4 +118,4 @@ def removed(thread: CommentThread, user_id: str, at: int) -> DocumentCommentPayl
 
 def _changed(thread: CommentThread, **fields: object) -> CommentThread:
     comment = msgspec.structs.replace(thread.comment, revision=thread.comment.revision + 1, **fields)
-    return CommentThread(comment, thread.key, thread.accepting)
+    return CommentThread(comment, thread.key)

@@ -10,7 +10,7 @@ from app.engine.embedded.events.broker import EmbeddedBroker
 from app.engine.embedded.events.event_log import DocumentEnd
 from app.engine.embedded.events.log_access import LogAccess
 from app.engine.embedded.events.operation_ids import STREAM, known
-from app.engine.ports.documents import KnownOperation, OperationKey, Version
+from app.engine.ports.documents import NO_EXTRAS, CommitExtras, KnownOperation, OperationKey, Version
 
 
 class EmbeddedDocuments:
@@ -20,9 +20,16 @@ class EmbeddedDocuments:
         self._writer, self._reader, self._log, self._broker = access.writer, access.reader, access.log, broker
         self._now = now
 
-    async def append(self, channel: str, tip: int, versions: Sequence[Version], epoch: str = "") -> None:
+    async def append(
+        self,
+        channel: str,
+        tip: int,
+        versions: Sequence[Version],
+        epoch: str = "",
+        extras: CommitExtras = NO_EXTRAS,
+    ) -> None:
         end = DocumentEnd(channel, tip, epoch)
-        work = partial(self._log.append_at, end=end, versions=tuple(versions), now=self._now())
+        work = partial(self._log.append_at, end=end, versions=tuple(versions), now=self._now(), extras=extras)
         await self._writer.submit(work, self._broker.appended)
 
     async def known(self, channel: str, keys: Sequence[OperationKey]) -> Mapping[OperationKey, KnownOperation]:

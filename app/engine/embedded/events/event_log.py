@@ -20,7 +20,7 @@ from app.engine.delivery_rules import TO_EVERYBODY, DeliveryRules
 from app.engine.embedded.events import records
 from app.engine.embedded.events.history import StreamHead
 from app.engine.embedded.events.operation_ids import OperationIds
-from app.engine.ports.documents import Version
+from app.engine.ports.documents import NO_EXTRAS, CommitExtras, Version
 from app.engine.ports.errors import KeyConflict, TipMoved
 from app.engine.ports.events import IdempotencyKey, PublicationEntry, PublishResult
 from app.engine.ports.records import RecordChange
@@ -110,12 +110,7 @@ class EventLog:
         # Records and facts first: they may refuse the entries, and nothing is written by then.
         records.check(db, changes)
         self._keep(db, [entry for entry in entries if entry.domain_fact is not None], now)
-        events = [
-            self._insert(db, entry)
-            if entry.durable
-            else Stored(entry.channel, "", 0, entry.body, delivery=entry.delivery)
-            for entry in entries
-        ]
+        events = [self._stored(db, entry) for entry in entries]
         results = [PublishResult(e.channel, e.offset or None, e.epoch or None) for e in events]
         records.keep(db, changes, [event.offset for event in events])
         if key is not None:
@@ -133,12 +128,20 @@ class EventLog:
             raise KeyConflict("The idempotency key was used with another body: take a new key")
         return [replace(result, repeated=True) for result in _results.decode(row[1])]
 
-    def append_at(self, db: sqlite3.Connection, end: DocumentEnd, versions: Sequence[Version], now: float) -> Appended:
-        """Append versions of a document. Raises TipMoved where its stream has another end, and EditsKnown."""
+    def append_at(
+        self,
+        db: sqlite3.Connection,
+        end: DocumentEnd,
+        versions: Sequence[Version],
+        now: float,
+        extras: CommitExtras = NO_EXTRAS,
+    ) -> Appended:
+        """Append versions of a document. Raises TipMoved where its stream has another end, EditsKnown and Moved."""
         channel = end.channel
         tip = self._still(db, end)
         if tip.offset:
             self._ids.refuse_known(db, tip.stream, versions)
+        records.check(db, extras.changes)
         events = []
         for version in versions:
             rules = DeliveryRules(exclude_connection=version.exclude_connection)
@@ -147,6 +150,8 @@ class EventLog:
         if events:
             numbered = ((event.offset, version) for event, version in zip(events, versions, strict=True))
             self._ids.remember(db, events[0].stream, numbered, now)
+        events += [self._stored(db, entry) for entry in extras.events]
+        records.keep(db, extras.changes, [event.offset for event in events])
         return Appended([], events)
 
     def renew(self, db: sqlite3.Connection, channel: str, end: DocumentEnd | None = None) -> StreamHead:
@@ -161,6 +166,11 @@ class EventLog:
         if tip.offset != end.version or end.epoch not in ("", tip.epoch):
             raise TipMoved(end.channel)
         return tip
+
+    def _stored(self, db: sqlite3.Connection, entry: PublicationEntry) -> Stored:
+        if entry.durable:
+            return self._insert(db, entry)
+        return Stored(entry.channel, "", 0, entry.body, delivery=entry.delivery)
 
     def _insert(self, db: sqlite3.Connection, entry: PublicationEntry) -> Stored:
         tip = self._find(db, entry.channel)

@@ -8,12 +8,12 @@ from contextlib import suppress
 from app.core.position import epoch_of
 from app.engine.delivery_rules import DeliveryRules
 from app.engine.document_versions import operation_key
-from app.engine.ports.documents import KnownOperation, OperationKey, Version
+from app.engine.ports.documents import NO_EXTRAS, CommitExtras, KnownOperation, OperationKey, Version
 from app.engine.ports.errors import TipMoved, Unavailable
 from app.engine.redis.connection import asked, execute
 from app.engine.redis.log.broker import LogParts
 from app.engine.redis.log.requests import CommitParts, EditId, Tip
-from app.engine.redis.log.stored_event import StoredEvent
+from app.engine.redis.log.stored_event import StoredEvent, stored
 from app.engine.redis.scripts import loader
 
 _MAX_GENERATIONS = 10_000  # of documents that were edited lately
@@ -27,20 +27,28 @@ class RedisDocuments:
         self._reader, self._lane, self._store = parts.reader, parts.lane, parts.store
         self._generations: dict[str, tuple[str, int]] = {}
 
-    async def append(self, channel: str, tip: int, versions: Sequence[Version], epoch: str = "") -> None:
+    async def append(
+        self,
+        channel: str,
+        tip: int,
+        versions: Sequence[Version],
+        epoch: str = "",
+        extras: CommitExtras = NO_EXTRAS,
+    ) -> None:
         generation, store = await self._history(channel, epoch) if epoch else (-1, "")
         events = [StoredEvent(channel, one.body, _rules(one)) for one in versions]
+        events += [stored(entry) for entry in extras.events]
         # An edit of several parts is found by its last version: once that is there, all parts are.
         last = {
             OperationKey(one.user_id, one.op_id): (at, one.digest)
             for at, one in enumerate(versions)
             if one.op_id is not None
         }
-        stored = {operation_key(*key): key for key in last}
-        ids = [EditId(name, *last[key]) for name, key in stored.items()]
-        kept = [True] * len(events)
+        edits = {operation_key(*key): key for key in last}
+        ids = [EditId(name, *last[key]) for name, key in edits.items()]
+        kept = [True] * len(versions) + [entry.durable for entry in extras.events]
         at = Tip(channel, tip, generation, store)
-        await self._lane.submit(CommitParts(events, kept, tip=at, ids=ids, edits=stored))
+        await self._lane.submit(CommitParts(events, kept, None, extras.changes, at, ids, edits))
 
     async def _history(self, channel: str, epoch: str) -> tuple[int, str]:
         """Return the generation and the store of a history; it is asked for once. Raises TipMoved where it has ended.
