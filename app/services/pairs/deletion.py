@@ -8,13 +8,14 @@ Source: docs/protocol.md#deleted-documents.
 
 from __future__ import annotations
 
+from contextlib import suppress
 from typing import TYPE_CHECKING, Final
 
 import msgspec
 from msgspec import Struct
 
 from app.core.position import StreamPosition
-from app.engine.ports.errors import TipMoved
+from app.engine.ports.errors import Moved, TipMoved
 from app.engine.ports.records import RecordChange
 from dossier_realtime.protocol import channels
 
@@ -59,21 +60,36 @@ class DocumentDeletion:
     async def delete(self, channel: str, version: int) -> bool:
         """Delete a document of this version; return False where it has another one by now. Raises Unavailable."""
         async with self._comments.lock(channel):
-            epoch = (await self._broker.position(channel)).epoch
-            note = _Note(epoch, await self._comments.made(channel))
+            note, revision = await self._noted(channel)
+            try:
+                await self._documents.delete(channel, StreamPosition(note.epoch, version, 1))
+            except TipMoved:
+                # This note may have taken the place of another call's, which has deleted the document since.
+                await self._follow_deleted(channel, note)
+                is_deleted = False
+            else:
+                await self._follow(channel, note)
+                is_deleted = True
+            with suppress(Moved):  # a later call has noted its own deletion, and ends that
+                await self._end(channel, revision)
+        return is_deleted
+
+    async def _noted(self, channel: str) -> tuple[_Note, int]:
+        """Note that the present history of a document is to be deleted; return the note and its revision."""
+        while True:
+            note = _Note((await self._broker.position(channel)).epoch, await self._comments.made(channel))
             known = (await self._records.find(KIND, [channel])).get(channel)
+            if known is not None:
+                await self._follow_deleted(channel, msgspec.json.decode(known.body, type=_Note))  # it was cut off
             revision = 0 if known is None else known.revision
             due = self._now() + _DUE_SECONDS
-            noted = RecordChange(KIND, channel, revision, msgspec.json.encode(note), due=due)
-            await self._publisher.commit([], [noted])
             try:
-                await self._documents.delete(channel, StreamPosition(epoch, version, 1))
-            except TipMoved:
-                await self._end(channel, revision + 1)
-                return False
-            await self._follow(channel, note)
-            await self._end(channel, revision + 1)
-        return True
+                await self._publisher.commit(
+                    [], [RecordChange(KIND, channel, revision, msgspec.json.encode(note), due=due)]
+                )
+            except Moved:
+                continue  # another node deletes it too
+            return note, revision + 1
 
     async def complete(self, record: Record, _: float) -> None:
         """Complete a deletion that was cut off. Raises Moved and Unavailable."""
@@ -82,9 +98,12 @@ class DocumentDeletion:
             if (await self._records.find(KIND, [channel])).get(channel) != record:
                 return  # its call has ended it
             note = msgspec.json.decode(record.body, type=_Note)
-            if (await self._broker.position(channel)).epoch != note.epoch:  # else it was not deleted
-                await self._follow(channel, note)
+            await self._follow_deleted(channel, note)
             await self._end(channel, record.revision)
+
+    async def _follow_deleted(self, channel: str, note: _Note) -> None:
+        if (await self._broker.position(channel)).epoch != note.epoch:  # else it was not deleted
+            await self._follow(channel, note)
 
     async def _follow(self, channel: str, note: _Note) -> None:
         await self._comments.clear(channel, note.made)
