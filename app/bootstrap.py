@@ -162,6 +162,7 @@ def _compose(stores: Stores, tls_context: ssl.SSLContext | None) -> Service:
         stores.signer,
         config.journal,
         lambda detail: journal.record("checkpoint", detail=detail),
+        lambda: journal.durable_seq,
     )
     heads = None
     if is_shared:

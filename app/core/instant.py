@@ -1,7 +1,8 @@
-"""A moment on both clocks."""
+"""A moment on both clocks, and the moments at which a process at rest wakes."""
 
 from __future__ import annotations
 
+from math import floor
 from typing import NamedTuple
 
 
@@ -19,3 +20,11 @@ class Instant(NamedTuple):
     def timestamp(self) -> int:
         """Unix time in whole seconds, as messages carry it."""
         return int(self.wall)
+
+
+def until_next_second(now: float) -> float:
+    """Return the seconds from `now` (steady seconds) until the next whole second, of those half a second away.
+
+    All that is done once a second is done at one moment, so a process at rest wakes once for all of it.
+    """
+    return floor(now + 0.5) + 1.0 - now

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, Final, Literal
 
 if TYPE_CHECKING:
     import asyncio
+    from collections.abc import Sequence
 
     from dossier_realtime.recording.entry import Detail, Kind
 
@@ -76,6 +77,12 @@ class Waiting:
             durable.set_exception(ActNotRecorded(trouble, self))
         else:
             durable.set_result(self.seq)
+
+
+def settle_all(acts: Sequence[Waiting]) -> None:
+    """Tell those who await these acts that they are durable."""
+    for waiting in acts:
+        waiting.settle()
 
 
 @dataclass(slots=True)

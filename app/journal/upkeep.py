@@ -24,7 +24,7 @@ _log = structlog.get_logger("journal")
 
 
 class Upkeep:
-    """The upkeep of one node's journal while `tasks` run. `record` puts a checkpoint into the chain, on the loop."""
+    """The upkeep of one node's journal while `tasks` run. See Checkpointer for `record` and `durable`."""
 
     def __init__(
         self,
@@ -33,10 +33,11 @@ class Upkeep:
         signer: Signer,
         settings: JournalSettings,
         record: Callable[[Detail], object],
+        durable: Callable[[], int] | None = None,
     ) -> None:
         self._folder, self._node, self._signer = folder, node, signer
         due = CheckpointSchedule(settings.checkpoint_seconds, settings.checkpoint_entries)
-        self.checkpoints = Checkpointer(folder, node, signer, _sinks(settings), record, due)
+        self.checkpoints = Checkpointer(folder, node, signer, _sinks(settings), record, due, durable)
         self._compressor = Compressor(folder, node)
         kept = settings.frame_days
         days = {level: getattr(kept, level) for level in LEVELS}

@@ -33,7 +33,9 @@ from app.journal.lanes import (
     Lane,
     LaneState,
     Waiting,
+    settle_all,
 )
+from app.journal.waking.queue_sleep import QueueSleep
 from dossier_realtime.recording.entry import (
     FORMAT,
     Audience,
@@ -102,7 +104,7 @@ class Journal:
         self._lost_in = self._lost_out = 0
         self._awaited: dict[Waiting, None] = {}
         self._loop: asyncio.AbstractEventLoop | None = None  # of who waits for acts
-        self._wake = threading.Event()
+        self._sleep = QueueSleep(self._queue)
         self._closing = self._closed = False
 
         # The writer's own. `_tail` is what is not known to be on the disk: it begins at byte `_synced` of the
@@ -111,12 +113,11 @@ class Journal:
         self._file = -1 if tail.path is None else os.open(tail.path, os.O_WRONLY | os.O_CLOEXEC)
         self._synced, self._tail, self._written = tail.size, bytearray(), 0
         self._synced_at = 0.0
-        self._joiner = Joiner()
-        self._seals = seals()
+        self._joiner, self._seals = Joiner(), seals()
         self._undurable: list[Waiting] = []  # acts that are encoded and not yet known to be on the disk
-        self._head_seq = tail.seq
-        self._ballast = False
-        self._retry_at = 0.0
+        self.durable_seq = tail.seq
+        """The number of the last entry that is known to be on the disk."""
+        self._ballast, self._retry_at = False, 0.0
 
         detail: Detail = dict(about or {})
         if tail.cut_bytes:
@@ -193,8 +194,10 @@ class Journal:
         if kind == "fanout" and self._joins and type == _EDITED:
             mark(waiting, self._latest)
         self._latest = waiting
-        if len(queue) == WAKE_ENTRIES:
-            self._wake.set()
+        if self._sleep.is_deep:
+            self._sleep.wake()
+        elif len(queue) == WAKE_ENTRIES:
+            self._sleep.hurry()
         return waiting
 
     async def record_act(
@@ -222,7 +225,7 @@ class Journal:
         )  # fmt: skip
         if waiting is None:
             raise ActNotRecorded("More acts wait for the disk than the journal has room for; try again later")
-        self._wake.set()
+        self._sleep.hurry()
         self._awaited[waiting] = None
         try:
             async with asyncio.timeout(ACT_TIMEOUT_SECONDS):
@@ -235,18 +238,17 @@ class Journal:
     def close(self) -> int:
         """Write all that waits, then `stop`, and let the folder go. Returns how many could not be written."""
         for state in self._lanes.values():
-            if state.lost is not None:
-                self._tell_lost(state)
+            self._tell_lost(state)
         self._enqueue("stop", {})
         for state in self._lanes.values():
             state.max_entries = 0  # whatever comes after is counted as lost
         self._closing = self._closed = True
-        self._wake.set()
+        self._sleep.hurry()
         self._thread.join()
         if self._file >= 0:
             os.close(self._file)
         os.close(self._folder_lock)
-        return len(self._queue) + len(self._joiner) + self._seq - self._head_seq
+        return len(self._queue) + len(self._joiner) + self._seq - self.durable_seq
 
     def recorded_commits(self) -> RecordedCommits:
         """Read which commits the journal holds; for a thread of its own. Raises OSError."""
@@ -276,8 +278,7 @@ class Journal:
     def _run(self) -> None:
         try:
             while not self._closing:
-                self._wake.wait(WAKE_SECONDS)
-                self._wake.clear()
+                self._rest()
                 if time.monotonic() >= self._retry_at:
                     self._turn(self._sync_seconds)
             if not self._turn(0.0):
@@ -286,6 +287,12 @@ class Journal:
             self.trouble = f"The journal's writer failed ({error!r}): restart the service and report the log."
             self._fail_acts()
             _say("error", "journal_failed", exc_info=error)
+
+    def _rest(self) -> None:
+        """Return when entries are to be written, or what is written is to be made durable."""
+        is_idle = self._ballast and not self.trouble and not self._tail and self.durable_seq == self._seq
+        left = self._synced_at + self._sync_seconds - time.monotonic()
+        self._sleep.rest(WAKE_SECONDS, None if is_idle else max(WAKE_SECONDS, left))
 
     def _turn(self, sync_seconds: float) -> bool:
         """Write what waits, and make it durable when that is due. False when the disk refused."""
@@ -355,14 +362,14 @@ class Journal:
             self._synced += len(self._tail)
             self._tail.clear()
             self._written = 0
-        if self._head_seq != self._seq:
+        if self.durable_seq != self._seq:
             store.write_head(self._folder, self._node, Head(self._seq, self._link.hex()))
-            self._head_seq = self._seq
+            self.durable_seq = self._seq
         self._synced_at = time.monotonic()
         done, self._undurable = self._undurable, []
         if done and self._loop is not None:
             with suppress(RuntimeError):  # the loop is closed: no future is awaited
-                self._loop.call_soon_threadsafe(_settle_all, done)
+                self._loop.call_soon_threadsafe(settle_all, done)
 
     def _fail_acts(self) -> None:
         """Have those who wait for acts told, on their loop, that the disk does not take them."""
@@ -441,8 +448,3 @@ def _say(level: str, event: str, **facts: object) -> None:
     """Log; the log may lie on the disk that is full, and the thread must outlive that."""
     with suppress(OSError):
         getattr(_log, level)(event, **facts)
-
-
-def _settle_all(acts: list[Waiting]) -> None:
-    for waiting in acts:
-        waiting.settle()

@@ -6,6 +6,7 @@ import asyncio
 import random
 from typing import TYPE_CHECKING, Final
 
+from app.core.instant import until_next_second
 from app.core.refusal_budget import RefusalBudgets
 from app.core.sessions.session import Session
 from app.node.connections.connection_limit import ConnectionLimit
@@ -39,8 +40,8 @@ if TYPE_CHECKING:
     from app.node.connections.connection import Connection
     from app.node.parts import NodeParts, Services
 
-_TICK_SECONDS: Final = 0.2  # between two checks of the deadlines
-_STANDSTILL_SECONDS: Final = 1.0  # so late a check reads first what waits in the sockets
+_TICK_SECONDS: Final = 0.2  # between two checks of the deadlines, which are at least one a second
+_STANDSTILL_SECONDS: Final = 0.5  # so late a check reads first what waits in the sockets
 _POLL_SECONDS: Final = 0.05
 _SETTLE_TIMEOUT_SECONDS: Final = 5.0  # for the work under way when the node stops
 
@@ -67,7 +68,7 @@ class Node:
         self.new_id = new_id
         self.loop = asyncio.get_running_loop()
         self.flusher = Flusher(self.loop, self.recorder.record_written)
-        self.timers = Timers()
+        self.timers = Timers(self._tick_sooner)
         self.budgets = SharedBudgets(self.engine.rates, clock)
         self.refusals = RefusalBudgets(self.limits.refusals)
         self.turns = Turns(self.loop)
@@ -116,7 +117,7 @@ class Node:
         self.engine.revocations.start(self.control.revoke)
         self.engine.settings.start(self.control.change_settings)
         self.engine.control.start(self.control.handle)
-        self._ticker = self.loop.call_later(_TICK_SECONDS, self._tick, self.loop.time() + _TICK_SECONDS)
+        self._tick_at(self.loop.time() + _TICK_SECONDS)
 
     def ready(self) -> bool:
         """Return whether the node takes another connection."""
@@ -158,10 +159,22 @@ class Node:
 
     # --- time and the end -------------------------------------------------------------------------------------
 
+    def _tick_at(self, when: float) -> None:
+        self._ticker = self.loop.call_at(when, self._tick, when)
+
+    def _tick_sooner(self) -> None:
+        """Bring the next tick forward to the first deadline, but not so near that each of many has its own."""
+        wait = max(_TICK_SECONDS, self.timers.first - self.clock().steady)
+        when = self.loop.time() + wait
+        if self._ticker is not None and when < self._ticker.when():
+            self._ticker.cancel()
+            self._tick_at(when)
+
     def _tick(self, due: float) -> None:
         now = self.loop.time()
         # First of all: a failure below must not stop the clock.
-        self._ticker = self.loop.call_later(_TICK_SECONDS, self._tick, now + _TICK_SECONDS)
+        self._tick_at(now + until_next_second(now))
+        self._tick_sooner()
         self.recorder.record_tick(max(0.0, now - due))
         if self.timers.is_due(self.clock()) and not self._is_timing:
             self._is_timing = True

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Final, TypeAlias
 
 import structlog
 
+from app.core.instant import until_next_second
 from app.engine.ports.errors import Moved, Unavailable
 
 if TYPE_CHECKING:
@@ -101,11 +102,20 @@ class DueClock:
             finally:
                 self._idle.set()
             if wait > 0:
-                with suppress(TimeoutError):
-                    async with asyncio.timeout(wait):
-                        await self._woken.wait()
+                await self._rest(wait)
             self._woken.clear()
         await asyncio.Event().wait()  # its end would count as a failure of background work
+
+    async def _rest(self, seconds: float) -> None:
+        """Return after so many seconds, or when a record may have become due before."""
+        loop = asyncio.get_running_loop()
+        if seconds >= _LOOK_SECONDS:
+            seconds = until_next_second(loop.time())
+        timer = loop.call_later(seconds, self._woken.set)
+        try:
+            await self._woken.wait()
+        finally:
+            timer.cancel()
 
     async def stop(self) -> None:
         """Hand out nothing more, and wait for the record under way, five seconds at most."""

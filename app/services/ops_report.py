@@ -6,6 +6,7 @@ import asyncio
 from contextlib import suppress
 from typing import TYPE_CHECKING
 
+from app.core.instant import until_next_second
 from app.engine.delivery_rules import DeliveryRules
 from app.engine.ports.errors import Unavailable
 from app.engine.ports.events import PublicationEntry
@@ -35,7 +36,7 @@ async def report(
     """
     while True:
         engine.nodes.report(NodeRecord(aggregator.node, clock().timestamp, aggregator.present("nodes")))
-        await asyncio.sleep(1.0)
+        await asyncio.sleep(until_next_second(asyncio.get_running_loop().time()))
         for made in aggregator.reports(clock().timestamp):
             channel = made.message.channel
             if listeners(channel):

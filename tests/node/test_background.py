@@ -86,7 +86,7 @@ async def test_endless_work_that_takes_a_cancellation_for_a_failed_call_ends_all
 
 @asynchronous
 async def test_checkpoints_go_on_after_a_look_that_failed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(checkpoints, "_POLL_SECONDS", 0.0)
+    monkeypatch.setattr(checkpoints, "until_next_second", lambda now: 0.0)
     folder = tmp_path / "journal"
     signer = open_signer(tmp_path, KeyPlace(), named_key(folder, NODE))
     journal = Journal(folder, NODE, about={"key": signer.fingerprint}, sync_seconds=0.01)

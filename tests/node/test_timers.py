@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from app.core.instant import Instant
+from app.core.instant import Instant, until_next_second
 from app.node.sockets.timers import Timers
 
 
@@ -75,3 +75,21 @@ def test_a_tick_that_raises_is_tried_again() -> None:
     assert alarm.rang == [1.0]
     timers.run(Instant(2.0, 0.0))
     assert alarm.rang == [1.0, 1.0]
+
+
+def test_who_keeps_time_hears_of_each_deadline_that_is_now_the_first() -> None:
+    heard: list[float] = []
+    timers = Timers(lambda: heard.append(timers.first))
+    assert timers.first == float("inf")
+    for times in ([50.0], [70.0], [20.0], [30.0], [10.0]):
+        timers.watch(Alarm(times))
+    assert heard == [50.0, 20.0, 10.0]
+    timers.run(Instant(10.0, 0.0))
+    assert timers.first == 20.0
+
+
+@given(st.floats(0, 1e6))
+def test_the_next_second_is_half_a_second_to_one_and_a_half_away_and_whole(now: float) -> None:
+    wait = until_next_second(now)
+    assert 0.499 < wait <= 1.501
+    assert abs(now + wait - round(now + wait)) < 1e-6

@@ -15,13 +15,13 @@ from pathlib import Path
 import msgspec
 import structlog
 
+from app.core.instant import until_next_second
 from app.journal.signatures.signing import Signer, SigningError
 from app.journal.signatures.sinks import Sink
 from app.journal.store import read_head
 from dossier_realtime.recording.entry import Detail
 from dossier_realtime.recording.proof.checkpoint import Checkpoint
 
-_POLL_SECONDS = 1.0
 _log = structlog.get_logger("journal")
 
 
@@ -36,7 +36,8 @@ class CheckpointSchedule:
 class Checkpointer:
     """The maker of checkpoints of one node's journal.
 
-    `record` puts one into the chain; it is called on the loop. `trouble` is a sentence while none can be made or
+    `record` puts one into the chain; it is called on the loop. `durable` returns the number of the last entry that is
+    on the disk, so that a look at which nothing is due reads no file. `trouble` is a sentence while none can be made or
     signed, else "".
     """
 
@@ -48,7 +49,9 @@ class Checkpointer:
         sinks: Sequence[Sink],
         record: Callable[[Detail], object],
         due: CheckpointSchedule | None = None,
+        durable: Callable[[], int] | None = None,
     ) -> None:
+        self._durable = durable
         self._folder, self._node, self._signer = folder, node, signer
         self._sinks, self._record = sinks, record
         self._due = due or CheckpointSchedule()
@@ -77,12 +80,20 @@ class Checkpointer:
             else:
                 if self.trouble == fault:
                     fault = self.trouble = ""
-            await asyncio.sleep(_POLL_SECONDS)
+            await asyncio.sleep(until_next_second(asyncio.get_running_loop().time()))
 
     async def look(self) -> None:
         """Make one if it is due."""
+        if self._durable is not None and not self._is_due(self._durable(), time.monotonic()):
+            return
         if (made := await asyncio.to_thread(self._make, always=False)) is not None:
             self._record(made.detail())
+
+    def _is_due(self, seq: int, now: float) -> bool:
+        """Return whether a checkpoint of the journal up to entry `seq` is due at `now` (steady seconds)."""
+        behind = seq - self._last_seq
+        # The last checkpoint is itself an entry: an idle journal makes none of it.
+        return behind > 1 and (behind >= self._due.entries or now - self._last_at >= self._due.seconds)
 
     def close(self) -> None:
         """Sign the journal's end, after it is closed, and send that on. Blocks for some seconds at most."""
@@ -99,11 +110,7 @@ class Checkpointer:
         except OSError:
             return None  # the journal's writer has the same trouble, and says so
         now = time.monotonic()
-        own = 0 if always else 1  # the last checkpoint is itself an entry: an idle journal makes none of it
-        if head is None or head.seq <= self._last_seq + own:
-            return None
-        behind = head.seq - self._last_seq
-        if not always and now - self._last_at < self._due.seconds and behind < self._due.entries:
+        if head is None or head.seq <= self._last_seq or not (always or self._is_due(head.seq, now)):
             return None
         unsigned = Checkpoint(self._node, head.seq, head.link, round(time.time(), 3), self._signer.fingerprint)
         try:

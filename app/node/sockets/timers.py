@@ -7,6 +7,8 @@ from itertools import count
 from typing import TYPE_CHECKING, Protocol
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from app.core.instant import Instant
 
 _RETRY_SECONDS = 1.0  # after a tick that raised
@@ -26,10 +28,12 @@ class Timed(Protocol):
 class Timers:
     """The heap of deadlines.
 
-    Moving a deadline later does not touch the heap; an entry popped too early is pushed again.
+    Moving a deadline later does not touch the heap; an entry popped too early is pushed again. `nearer` is called when
+    an entry is due before all others.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, nearer: Callable[[], None] | None = None) -> None:
+        self._nearer = nearer
         self._heap: list[tuple[float, int, Timed]] = []
         self._due: dict[Timed, float] = {}
         self._order = count()
@@ -43,6 +47,11 @@ class Timers:
     def forget(self, timed: Timed) -> None:
         """Remove the object; its entry stays in the heap and is skipped when it is popped."""
         self._due.pop(timed, None)
+
+    @property
+    def first(self) -> float:
+        """The time of the first entry, on the steady clock; infinity for none."""
+        return self._heap[0][0] if self._heap else float("inf")
 
     def run(self, at: Instant) -> None:
         """Run all deadlines that are due."""
@@ -70,4 +79,7 @@ class Timers:
 
     def _push(self, timed: Timed, when: float) -> None:
         self._due[timed] = when
-        heapq.heappush(self._heap, (when, next(self._order), timed))
+        entry = (when, next(self._order), timed)
+        heapq.heappush(self._heap, entry)
+        if self._nearer is not None and self._heap[0] is entry:
+            self._nearer()

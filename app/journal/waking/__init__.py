@@ -1,0 +1,1 @@
+"""When the thread that writes the journal wakes."""
