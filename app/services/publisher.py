@@ -85,7 +85,7 @@ class EventPublisher:
         kept = [entry for entry in entries if entry.durable]
         stored = sum(len(entry.body) for entry in kept)
         begun = len({entry.channel for entry in kept if not self._broker.is_begun(entry.channel)})
-        self.quotas.charge(by.user_id, by.role, channels=begun, stored=stored)
+        await self.quotas.charge(by.user_id, by.role, channels=begun, stored=stored)
         results: list[PublishResult] = []
         try:
             results = await self._committed(events, entries, key, changes, by)

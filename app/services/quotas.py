@@ -4,24 +4,33 @@ Source: docs/protocol.md#daily-quotas.
 
 Counted on this node; a window of a day begins with the first use. Amounts spent are kept in the engine every few
 seconds and at the end, so that a restarted service goes on counting.
+
+Over nodes, a node lets through half a percent of a quota by itself. What goes beyond is settled with the others first:
+so no user ever gets more than one percent for each node beyond the quota.
 """
 
 from __future__ import annotations
 
 import asyncio
+from collections import Counter
+from contextlib import suppress
 from typing import TYPE_CHECKING, Final
 
+from app.engine.ports.errors import Unavailable
 from app.engine.ports.limits import Spent
 from dossier_realtime.protocol.errors import ErrorCode
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Iterable, Sequence
 
     from app.core.instant import Instant
-    from app.core.ratelimit import Quota, RateLimiter
+    from app.core.ratelimit import Quota, RateLimiter, Verdict
     from app.engine.ports.limits import QuotaStore
 
 KEEP_SECONDS: Final = 5.0
+UNSETTLED_PER_MILLE: Final = 5
+"""The part of a quota that a node may let through before it has told the others."""
+
 _NEVER = {
     "channels": "Begin at most {limit} channels at once: that is all of a day; send fewer at once",
     "stored": "At most {limit} bytes are stored in a day; send less at once",
@@ -51,7 +60,9 @@ class Quotas:
     def __init__(self, limiter: RateLimiter, clock: Callable[[], Instant], store: QuotaStore | None = None) -> None:
         self.limiter = limiter
         self._clock, self._store = clock, store
+        self._is_shared = store is not None and store.is_shared
         self._changed: dict[tuple[str, Quota], None] = {}
+        self._unsettled: Counter[tuple[str, Quota]] = Counter()  # what other nodes cannot know of yet
         at = clock()
         for one in store.found if store is not None else ():
             age = max(0.0, at.wall - one.since)  # a clock that was set back must not prolong a window
@@ -63,44 +74,95 @@ class Quotas:
         """Keep the amounts spent every few seconds, until cancelled."""
         while True:
             await asyncio.sleep(KEEP_SECONDS)
-            self.keep()
+            with suppress(Unavailable):  # stored after the outage
+                await self._settle(list(self._changed))
 
     def keep(self) -> None:
         """Hand the amounts that changed since the last time to the store."""
-        if self._store is None or not self._changed:
-            return
+        self._put(list(self._changed))
+
+    def _put(self, keys: Iterable[tuple[str, Quota]]) -> None:
         at, spent = self._clock(), list[Spent]()
-        for user_id, kind in self._changed:
+        for user_id, kind in keys:
             age, count = self.limiter.spent(user_id, kind, at.steady)
             spent.append(Spent(user_id, kind, at.wall - age, count))
-        self._changed.clear()
-        self._store.put(spent)
+            self._changed.pop((user_id, kind), None)
+        if self._store is not None and spent:
+            self._store.put(spent)
+
+    async def _settle(self, keys: Sequence[tuple[str, Quota]]) -> None:
+        """Tell the others what was spent here, and hear what they spent. Raises Unavailable."""
+        sent = Counter({key: self._unsettled.pop(key, 0) for key in keys})
+        self._put(keys)
+        try:
+            if self._store is not None:
+                await self._store.settle()
+        except BaseException:
+            self._unsettled.update(sent)
+            raise
 
     def _heard(self, spent: Sequence[Spent]) -> None:
         """Count what other nodes spent."""
         for one in spent:
             self.limiter.count_elsewhere(one.user_id, one.kind, one.amount)
 
-    def charge(self, user_id: str, role: str, *, channels: int, stored: int) -> None:
-        """Charge channels and bytes that are about to be stored. Raises QuotaExceeded, and then charges nothing."""
+    async def charge(self, user_id: str, role: str, *, channels: int, stored: int) -> None:
+        """Charge channels and bytes that are about to be stored. It seldom waits, and for one node never.
+
+        Raises QuotaExceeded and Unavailable, and then charges nothing.
+        """
         self._spend(user_id, role, "channels", channels)
         try:
             self._spend(user_id, role, "stored", stored)
         except QuotaExceeded:
-            self.limiter.give_back(user_id, "channels", channels)
+            self.give_back(user_id, channels=channels, stored=0)
             raise
+        costs: dict[Quota, int] = {"channels": channels, "stored": stored}
+        late = [kind for kind, cost in costs.items() if cost and self._is_ahead(user_id, role, kind)]
+        if not late:
+            return
+        try:
+            await self._settle([(user_id, kind) for kind in late])
+        except BaseException:
+            self.give_back(user_id, channels=channels, stored=stored)
+            raise
+        steady = self._clock().steady
+        for kind in late:
+            _, spent = self.limiter.spent(user_id, kind, steady)
+            if spent > self.limiter.limit_of(user_id, role, kind, steady):
+                self.give_back(user_id, channels=channels, stored=stored)
+                raise _refusal(kind, self.limiter.spend(user_id, role, kind, steady, costs[kind]))
+
+    def _is_ahead(self, user_id: str, role: str, kind: Quota) -> bool:
+        """Return whether this node has let through more than it may by itself."""
+        if not self._is_shared:
+            return False
+        limit = self.limiter.limit_of(user_id, role, kind, self._clock().steady)
+        return self._unsettled[user_id, kind] > limit * UNSETTLED_PER_MILLE // 1000
 
     def give_back(self, user_id: str, *, channels: int, stored: int) -> None:
         """Return a charge for channels and bytes that were not stored after all."""
         self.limiter.give_back(user_id, "channels", channels)
         self.limiter.give_back(user_id, "stored", stored)
-        self._changed |= {(user_id, "channels"): None, (user_id, "stored"): None}
+        costs: dict[Quota, int] = {"channels": channels, "stored": stored}
+        for kind, cost in costs.items():
+            if cost:
+                self._count(user_id, kind, -cost)
+
+    def _count(self, user_id: str, kind: Quota, cost: int) -> None:
+        self._changed[user_id, kind] = None
+        if self._is_shared:
+            self._unsettled[user_id, kind] += cost
 
     def _spend(self, user_id: str, role: str, kind: Quota, cost: int) -> None:
         if cost == 0:
             return
         verdict = self.limiter.spend(user_id, role, kind, self._clock().steady, cost)
         if not verdict.allowed:
-            text = (_NEVER if verdict.never else _TEXT)[kind].format(limit=verdict.limit, wait=verdict.reset_in)
-            raise QuotaExceeded(text, None if verdict.never else verdict.reset_in)
-        self._changed[user_id, kind] = None
+            raise _refusal(kind, verdict)
+        self._count(user_id, kind, cost)
+
+
+def _refusal(kind: Quota, verdict: Verdict) -> QuotaExceeded:
+    text = (_NEVER if verdict.never else _TEXT)[kind].format(limit=verdict.limit, wait=verdict.reset_in)
+    return QuotaExceeded(text, None if verdict.never else verdict.reset_in)

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import time
+from dataclasses import replace
 
 import pytest
 
-from app.core.ratelimit import RateClass
+from app.core.ratelimit import Limits, RateClass, RateLimiter
 from app.engine.ports.limits import Spent
 from app.engine.redis.engine import RedisEngine
+from app.services.quotas import QuotaExceeded, Quotas
 from tests.harness.eventually import eventually_async
 from tests.harness.measurements import Report
 from tests.harness.redis_server import RedisServer
@@ -103,6 +105,32 @@ def test_what_one_node_spent_of_a_quota_counts_on_the_other_and_after_a_restart(
             b.engine.quotas.put([Spent("u1", "channels", at, 6)])  # the 3 of before, and one more of its own
         async with nodes.opened("a") as (a,):
             assert list(a.engine.quotas.found) == [Spent("u1", "channels", at, 6)]
+
+    asyncio.run(scenario())
+
+
+@pytest.mark.parametrize("cost", [1, 7, 300])
+def test_a_quota_over_two_nodes_is_the_limit_and_2_percent_at_most(nodes: Nodes, cost: int, report: Report) -> None:
+    limit = 1_000
+
+    async def scenario() -> None:
+        async with nodes.opened("a", "b") as both:
+            limited = RateLimiter(limits=Limits(channels=limit), window=86_400.0)
+            quotas = [Quotas(replace(limited, _windows={}), now, node.engine.quotas) for node in both]
+            allowed, refused = 0, 0
+
+            async def spend(one: Quotas) -> int:
+                try:
+                    await one.charge("u1", "editor", channels=cost, stored=0)
+                except QuotaExceeded:
+                    return 0
+                return cost
+
+            while refused < 3:  # at once on both, over five connections each
+                taken = sum(await asyncio.gather(*(spend(one) for one in quotas for _ in range(5))))
+                allowed, refused = allowed + taken, refused + (not taken)
+            report(f"{allowed} of {limit}, {cost} at a time")
+            assert limit - 10 * cost < allowed <= limit * 1.02
 
     asyncio.run(scenario())
 

@@ -159,9 +159,9 @@ def test_a_comment_is_charged_once_however_often_its_commit_is_tried(tmp_path: P
             quotas, publish = it.publisher.quotas, it.publisher.commit
             charge, give_back = quotas.charge, quotas.give_back
 
-            def counted(*who: str, channels: int, stored: int) -> None:
+            async def counted(*who: str, channels: int, stored: int) -> None:
                 charged.append(stored)
-                charge(*who, channels=channels, stored=stored)
+                await charge(*who, channels=channels, stored=stored)
 
             def returned(user_id: str, *, channels: int, stored: int) -> None:
                 charged.append(-stored)

@@ -16,6 +16,8 @@ DAY_SECONDS: Final = 86_400.0
 class EmbeddedQuotas:
     """`ports.QuotaStore`."""
 
+    is_shared = False
+
     def __init__(self, writer: Writer, found: Sequence[Spent], now: Callable[[], float]) -> None:
         self.found, self._writer, self._now = found, writer, now
 
@@ -24,6 +26,9 @@ class EmbeddedQuotas:
 
     def put(self, spent: Sequence[Spent]) -> None:
         self._writer.post(partial(_put, spent=spent))
+
+    async def settle(self) -> None:
+        pass
 
     def upkeep(self) -> None:
         """Forget days that are over."""

@@ -34,8 +34,11 @@ class Spent(NamedTuple):
 class QuotaStore(Protocol):
     """The spent quotas of users for their day, over all nodes.
 
-    They survive restarts, but for the last `put` before a crash. What other nodes spend counts a few seconds later.
+    They survive restarts, but for the last `put` before a crash.
     """
+
+    is_shared: bool
+    """Other nodes may spend for the same users."""
 
     @property
     def found(self) -> Sequence[Spent]:
@@ -46,6 +49,12 @@ class QuotaStore(Protocol):
 
     def put(self, spent: Sequence[Spent]) -> None:
         """Replace the stored state of these users and kinds, without waiting."""
+
+    async def settle(self) -> None:
+        """Return when what was put before is stored, and `heard` was told what others spent of it.
+
+        Raises Unavailable; what was put is stored later then.
+        """
 
 
 class RateStore(Protocol):

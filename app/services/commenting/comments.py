@@ -125,7 +125,7 @@ class Comments:
                 after: Facts = {"comment": name, "start": placed.anchor.start, "end": placed.anchor.end}
                 await act.record("add_comment", {"comments": len(present.places.anchors)}, after)
                 try:
-                    with ledger.charged(by, len(change.body or b"")):
+                    async with ledger.charged(by, len(change.body or b"")):
                         return await ledger.commit(channel, comment, present, places, change)
                 except Moved:
                     continue
@@ -151,7 +151,7 @@ class Comments:
                 if known is not None:
                     return ChangedComment(shown(thread.comment, present), unchanged=True)
                 try:
-                    with ledger.charged(by, len(text.encode())):
+                    async with ledger.charged(by, len(text.encode())):
                         return await ledger.commit(channel, replied.comment, present, present.places, change)
                 except Moved:
                     continue

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
-from contextlib import contextmanager
+from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING, NamedTuple
 from uuid import uuid4
 from weakref import WeakValueDictionary
@@ -20,7 +20,7 @@ from dossier_realtime.protocol.documents.comments import DocumentComment, Docume
 from dossier_realtime.protocol.errors import ErrorCode
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import AsyncIterator, Callable
 
     from app.core.domain.comments.places import Places
     from app.core.instant import Instant
@@ -100,11 +100,14 @@ class CommentLedger:
             raise CommentError(404, ErrorCode.NOT_FOUND, "There is no such comment; it may have been removed")
         return kept
 
-    @contextmanager
-    def charged(self, by: Identity, size: int) -> Iterator[None]:
-        """Charge bytes that are stored for a user, and give them back where the block raises. Raises QuotaExceeded."""
+    @asynccontextmanager
+    async def charged(self, by: Identity, size: int) -> AsyncIterator[None]:
+        """Charge bytes that are stored for a user, and give them back where the block raises.
+
+        Raises QuotaExceeded and Unavailable.
+        """
         quotas = self._publisher.quotas
-        quotas.charge(by.user_id, by.role, channels=0, stored=size)
+        await quotas.charge(by.user_id, by.role, channels=0, stored=size)
         try:
             yield
         except BaseException:

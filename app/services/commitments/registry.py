@@ -112,7 +112,7 @@ class CommitmentRegistry:
                 return CommitmentChange(after, [], unchanged=True)
             change = self._ledger.change(after, 0 if held is None else held.revision, now)
             quotas, stored = self._publisher.quotas, len(change.body or b"")
-            quotas.charge(by.user_id, by.role, channels=0, stored=stored)
+            await quotas.charge(by.user_id, by.role, channels=0, stored=stored)
             try:
                 if after.restarted:
                     await self._publisher.restart_alert(commitment_id, change)

@@ -265,7 +265,7 @@ class DocumentQueue:
                 made = [
                     self._decision.version(submission, step, tentative.version + n) for n, step in enumerate(steps, 1)
                 ]
-                self._charge(submission, made, begins=tentative.version == 0)
+                await self._charge(submission, made, begins=tentative.version == 0)
             except EditError as refusal:
                 if await self._must_reconsider(submission):
                     return list(batch[index:])
@@ -302,15 +302,15 @@ class DocumentQueue:
         self._is_loaded = False
         return True
 
-    def _charge(self, submission: EditSubmission, made: Sequence[Version], *, begins: bool) -> None:
-        """Charge the bytes and the channel that the edit adds to its author's quotas. Raises EditError.
+    async def _charge(self, submission: EditSubmission, made: Sequence[Version], *, begins: bool) -> None:
+        """Charge the bytes and the channel that the edit adds to its author's quotas. Raises EditError and Unavailable.
 
         What is charged for versions that are not committed in this turn is given back: an edit may need several turns.
         """
         stored = sum(len(version.body) for version in made)
         try:
             author, channels = submission.author, int(begins and bool(made))
-            self._quotas.charge(author.user_id, author.role, channels=channels, stored=stored)
+            await self._quotas.charge(author.user_id, author.role, channels=channels, stored=stored)
         except QuotaExceeded as enough:
             raise EditError(enough.code, str(enough), retry_after=enough.retry_after) from None
         submission.charged = (channels, stored)

@@ -153,7 +153,7 @@ class RelationshipHealth:
             if structs.replace(after, looked=before.looked) == before:
                 return HealthResult(after, [], unchanged=True)
             cost = (0 if record is not None else 1, recorded.size)
-            quotas.charge(by.user_id, by.role, channels=cost[0], stored=cost[1])
+            await quotas.charge(by.user_id, by.role, channels=cost[0], stored=cost[1])
             try:
                 change = self._record(after, 0 if record is None else record.revision, now)
                 results = await self._publisher.commit(events, [change])

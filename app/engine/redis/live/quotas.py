@@ -25,6 +25,8 @@ _STORED = msgspec.json.Decoder(tuple[str, int])
 class RedisQuotas:
     """`ports.QuotaStore`. What was spent here is added to the users' amounts within a second, or after an outage."""
 
+    is_shared = True
+
     def __init__(self, access: LiveAccess, homes: Homes) -> None:
         self._access = access
         self.found: Sequence[Spent] = ()
@@ -33,7 +35,7 @@ class RedisQuotas:
         self._wanted: dict[tuple[str, Quota], Spent] = {}  # the amounts as this node has them now
         self._adding = asyncio.Lock()
         self._cleaning: asyncio.Task[None] | None = None
-        homes.ticks.append(self.add)
+        homes.ticks.append(self.settle)
 
     def start(self, heard: Callable[[Sequence[Spent]], None]) -> None:
         self._heard = heard
@@ -57,12 +59,11 @@ class RedisQuotas:
         """Store what was put, if the store answers."""
         await ended(self._cleaning)
         try:
-            await self.add()
+            await self.settle()
         except Unavailable:
             _log.warning("quotas_not_stored", users=len(self._wanted))
 
-    async def add(self) -> None:
-        """Store what was put. Raises Unavailable."""
+    async def settle(self) -> None:
         async with self._adding:
             while self._wanted:
                 await self._add_some()
