@@ -12,7 +12,7 @@ from app.core.sessions.session import Session
 from app.node.connections.connection_limit import ConnectionLimit
 from app.node.connections.connection_sets import ConnectionSets
 from app.node.connections.disconnect_queue import DisconnectQueue
-from app.node.connections.farewells import farewell, takes_over
+from app.node.connections.farewells import FIRST_SHARE, farewell, takes_over
 from app.node.connections.recheck_queue import RecheckQueue
 from app.node.connections.registry import Registry
 from app.node.connections.shared_budgets import SharedBudgets
@@ -43,6 +43,7 @@ if TYPE_CHECKING:
 _TICK_SECONDS: Final = 0.2  # between two checks of the deadlines, which are at least one a second
 _STANDSTILL_SECONDS: Final = 0.5  # so late a check reads first what waits in the sockets
 _POLL_SECONDS: Final = 0.05
+_LOOK_SECONDS: Final = 0.25  # between two looks for another node
 _SETTLE_TIMEOUT_SECONDS: Final = 5.0  # for the work under way when the node stops
 
 
@@ -203,7 +204,8 @@ class Node:
             return
         self.draining = True
         seconds = self.limits.drain_seconds
-        self.is_taken_over = takes_over(await self.engine.nodes.nodes(), self.name, self.clock().timestamp)
+        deadline = self.loop.time() + seconds
+        self.is_taken_over = await self._is_taken_over(self.loop.time() + FIRST_SHARE * seconds)
         for connection in list(self.registry.connections.values()):
             await self.turns.wait()
             session = connection.session
@@ -218,9 +220,23 @@ class Node:
                 )
                 connection.send(state)
             self.loop.call_later(goodbye.closes_in, _restart, connection)
-        deadline = self.loop.time() + seconds
         while self.registry.connections and self.loop.time() < deadline:  # noqa: ASYNC110  a bound, not an event
             await asyncio.sleep(_POLL_SECONDS)
+
+    async def _is_taken_over(self, deadline: float) -> bool:
+        """Return whether another node takes clients.
+
+        One whose last report is old, or says that it is not ready, may have been busy for some seconds: it is asked for
+        again until the deadline. Nobody waits where there is no other node.
+        """
+        while True:
+            records = await self.engine.nodes.nodes()
+            if takes_over(records, self.name, self.clock().timestamp):
+                return True
+            is_alone = all(one.node == self.name for one in records) and self.engine.healthy()
+            if is_alone or self.loop.time() >= deadline:
+                return False
+            await asyncio.sleep(_LOOK_SECONDS)
 
     async def stop(self) -> None:
         """Close the connections that are left and wait for the work under way."""

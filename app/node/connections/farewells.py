@@ -15,7 +15,9 @@ if TYPE_CHECKING:
     from app.engine.ports.sessions import NodeRecord
 
 FRESH_SECONDS: Final = 5  # age of a report, written each second, that still counts
-_FIRST_SHARE: Final = 0.1  # of the drain, in which balancers notice that this node takes nobody
+FIRST_SHARE: Final = 0.1
+"""The part of a drain in which nobody is closed: balancers notice meanwhile that this node takes nobody."""
+
 _LAST_SHARE: Final = 0.8  # of the drain: the rest is for the closing handshakes
 _MIN_AWAY_SECONDS: Final = 0.5
 _MIN_SPREAD_SECONDS: Final = 1.0
@@ -37,7 +39,7 @@ def farewell(drain_seconds: float, chances: tuple[float, float], *, is_taken_ove
     """Return the farewell of one client. `chances`: random numbers, 0 ≤ n < 1."""
     end = _LAST_SHARE * drain_seconds
     if is_taken_over:
-        closes_in = drain_seconds * (_FIRST_SHARE + (_LAST_SHARE - _FIRST_SHARE) * chances[0])
+        closes_in = drain_seconds * (FIRST_SHARE + (_LAST_SHARE - FIRST_SHARE) * chances[0])
         return Farewell(closes_in, round(closes_in, 2))
     first, last = max(_MIN_AWAY_SECONDS, end), max(_MIN_SPREAD_SECONDS, drain_seconds)
     return Farewell(end * chances[0], round(first + (last - first) * chances[1], 2))
