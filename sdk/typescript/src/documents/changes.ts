@@ -1,7 +1,9 @@
 /** Changes of a shared document, as its user gets them. Positions and lengths count UTF-16 code units. */
 import { RealtimeError } from "../errors.js";
-import { applied, PLAIN } from "./ot/attributes.js";
-import { type FlatOperation, ofSteps, type Step, written } from "./ot/flat.js";
+import { checkedAttributes } from "./arguments.js";
+import { inserted } from "./edits.js";
+import { PLAIN } from "./ot/attributes.js";
+import { type FlatOperation, type Step, written } from "./ot/flat.js";
 import { format, insert, type Operation, remove } from "./ot/operations.js";
 
 /**
@@ -58,19 +60,16 @@ export function changeOf(
   return { origin, edits: written(operation), operation, version, userId, userName };
 }
 
-/** Return the operation of edits, one after the other, on a text of `length` units. */
-export function operationOf(edits: Iterable<Edit>, length: number): Operation {
-  return ofSteps(
-    [...edits].map((edit): Step => {
-      switch (edit.operation_type) {
-        case "insert":
-          return [edit.position, insert(edit.content ?? "", applied(edit.attributes ?? PLAIN, PLAIN))];
-        case "delete":
-          return [edit.position, remove(edit.length ?? 0)];
-        case "format":
-          return [edit.position, format(edit.length ?? 0, edit.attributes ?? PLAIN)];
-      }
-    }),
-    length,
-  );
+/** Return edits as steps, one after the other. */
+export function stepsOf(edits: Iterable<Edit>): Step[] {
+  return [...edits].map((edit): Step => {
+    switch (edit.operation_type) {
+      case "insert":
+        return [edit.position, insert(edit.content ?? "", inserted({ attributes: edit.attributes ?? PLAIN }))];
+      case "delete":
+        return [edit.position, remove(edit.length ?? 0)];
+      case "format":
+        return [edit.position, format(edit.length ?? 0, checkedAttributes(edit.attributes ?? PLAIN))];
+    }
+  });
 }

@@ -2,7 +2,7 @@
 import type { RealtimeConnection, Subscription } from "../client/interface.js";
 import { ConnectionClosed, NotSubscribed, RealtimeError } from "../errors.js";
 import type { ChannelName, OperationId } from "../protocol.js";
-import { type Change, type DocumentStatus, type Edit, operationOf } from "./changes.js";
+import { type Change, type DocumentStatus, type Edit, stepsOf } from "./changes.js";
 import { follow } from "./following.js";
 import { DocumentNews } from "./news.js";
 import { type Attributes, exclusive } from "./ot/attributes.js";
@@ -11,6 +11,7 @@ import { type FormatRun, formatOf, type TextDocument } from "./ot/document.js";
 import { admit, type EditPayload, ofSteps, type Step } from "./ot/flat.js";
 import { format, insert, nothing, type Operation, remove } from "./ot/operations.js";
 import { composed } from "./ot/transform.js";
+import { checkedAttributes, checkOperation, checkSteps } from "./arguments.js";
 import { type EditOptions, inserted, newId, replacements, seconds } from "./edits.js";
 import type { EditPace } from "./pace.js";
 import { CURSOR_REF } from "./refusals.js";
@@ -20,12 +21,7 @@ import { DocumentComments } from "./together/comments.js";
 
 const FLUSH_SECONDS = 5;
 
-interface Draft {
-  readonly base: TextDocument;
-  document: TextDocument;
-  operations: Operation[];
-  cursor: Cursor | undefined;
-}
+type Draft = { readonly base: TextDocument; document: TextDocument; operations: Operation[]; cursor: Cursor | undefined };
 
 /**
  * A shared document, as `openDocument(client, id)` returns it.
@@ -176,7 +172,7 @@ export class SharedDocument {
    * Insert `text` at `position`.
    *
    * @throws NotSubscribed before `ready`, ConnectionClosed after the end, and RangeError for an edit that does not fit
-   *   (beyond the text, inside of a character, NUL, over 1 Mi units); the text and the undo steps are then unchanged.
+   *   (beyond the text, inside of a character, NUL, no such formatting); the text and the undo steps are then unchanged.
    */
   insert(position: number, text: string, options: EditOptions = {}): void {
     this.make([[position, insert(text, inserted(options))]], options);
@@ -208,17 +204,18 @@ export class SharedDocument {
 
   /** Set attributes of `length` units; `null` removes one. Throws as `insert`. */
   format(position: number, length: number, attributes: Attributes): void {
-    this.make([[position, format(length, exclusive(attributes))]], {});
+    this.make([[position, format(length, exclusive(checkedAttributes(attributes)))]], {});
   }
 
   /** Make edits, each on the text after those before it, as one. Throws as `insert`. */
   edit(edits: Iterable<Edit>, options: EditOptions = {}): void {
-    this.apply(operationOf(edits, this.length), options);
+    this.make(stepsOf(edits), options);
   }
 
   /** Make an edit that is an operation on `text`, as the bindings of editors do. Throws as `insert`. */
   apply(operation: Operation, options: EditOptions = {}): void {
     this.check();
+    checkOperation(operation);
     const draft = this.draft;
     if (draft) {
       draft.document = admit(operation, draft.document);
@@ -363,6 +360,7 @@ export class SharedDocument {
 
   private make(steps: Step[], options: EditOptions): void {
     this.check();
+    checkSteps(steps);
     this.apply(ofSteps(steps, this.length), options);
   }
 

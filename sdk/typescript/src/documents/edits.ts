@@ -1,4 +1,5 @@
 /** Edits as the user of a document gives them. */
+import { checkedAttributes } from "./arguments.js";
 import { type Attributes, applied, exclusive, PLAIN } from "./ot/attributes.js";
 import { attributesAt, type TextDocument } from "./ot/document.js";
 import type { Step } from "./ot/flat.js";
@@ -11,9 +12,9 @@ export interface EditOptions {
   readonly attributes?: Attributes;
 }
 
-/** Return the attributes of inserted text. */
-export function inserted(options: EditOptions): Attributes {
-  return options.attributes ? applied(exclusive(options.attributes), PLAIN) : PLAIN;
+/** Return the attributes of inserted text. Throws RangeError for what the service does not take. */
+export function inserted(options: Pick<EditOptions, "attributes">): Attributes {
+  return options.attributes ? applied(exclusive(checkedAttributes(options.attributes)), PLAIN) : PLAIN;
 }
 
 /** Return the steps that replace each `old`, from left to right, with the formatting of what they replace. */
