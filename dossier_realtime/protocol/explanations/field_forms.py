@@ -8,7 +8,9 @@ from typing import Any
 
 from msgspec import inspect
 
-from ..fields import Date, FieldName, Id, Line, Link, Name
+from ..fields import Alternative, Date, FieldName, Id, Line, Link, Name
+from ..http.commitments import MouType
+from ..http.pair_forms import Language
 
 _WORDS: dict[Any, str] = {
     Id: "1 to 64 of the characters A-Z a-z 0-9 . _ -, and not dots alone",
@@ -16,7 +18,10 @@ _WORDS: dict[Any, str] = {
     FieldName: "1 to 64 of the characters a-z 0-9 _ .",
     Line: "any text without the character U+0000",
     Link: "a path of this product (/…) or an address https://…, without blanks",
+    Alternative: "one line without control characters",
     Date: "a date YYYY-MM-DD",
+    Language: 'the tag of a language, such as "en", "ar" or "ar-SA"',
+    MouType: "1 to 64 of the characters a-z 0-9 -",
 }
 _PATTERNS = {repr(meta.pattern): words for form, words in _WORDS.items() for meta in form.__metadata__}
 _STEP = re.compile(r"\.(\w+)|\[[^\]]*\]")

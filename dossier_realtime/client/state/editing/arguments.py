@@ -9,11 +9,17 @@ import msgspec
 from dossier_realtime.ot.attributes import PLAIN, applied, exclusive
 from dossier_realtime.ot.operations import Insert
 from dossier_realtime.ot.units import Units, to_units
+from dossier_realtime.protocol.codec import reason
 from dossier_realtime.protocol.commands import Attributes
 
 
 def units_of_text(text: str) -> Units:
-    """Return the units of a text to insert. Raises ValueError where it has half a character."""
+    """Return the units of a text to insert.
+
+    Raises ValueError where it has half a character, and TypeError for what is no text.
+    """
+    if not isinstance(text, str):
+        raise TypeError(f"Only a text can be inserted, not {type(text).__name__}; make a str of it")
     try:
         return to_units(text)
     except UnicodeEncodeError:
@@ -30,7 +36,9 @@ def attributes_of(attributes: Mapping[str, object]) -> Attributes:
     try:
         return exclusive(msgspec.convert(attributes, Attributes))
     except msgspec.ValidationError as wrong:
-        raise ValueError(f"No such formatting: {wrong}; see the names and values of format()") from None
+        why, path = reason(wrong, Attributes)
+        named = f" (at {path.removeprefix('$.')})" if path != "$" else ""
+        raise ValueError(f"No such formatting: {why}{named}; see the names and values of format()") from None
 
 
 def occurrences(text: Units, found: Units) -> Iterator[int]:
