@@ -109,6 +109,36 @@ def test_what_one_node_spent_of_a_quota_counts_on_the_other_and_after_a_restart(
     asyncio.run(scenario())
 
 
+async def _stored(nodes: Nodes) -> list[Spent]:
+    """Return what a node finds that is started now."""
+    later = await nodes.open("later")
+    found = list(later.engine.quotas.found)
+    await later.engine.close()
+    return found
+
+
+def test_what_is_put_while_others_are_heard_of_is_added_once(nodes: Nodes) -> None:
+    """Else the amounts of two nodes go up and down against each other, further each time."""
+
+    async def scenario() -> None:
+        at = now().wall
+        async with nodes.opened("a", "b") as (a, b):
+            a.engine.quotas.put([Spent("u1", "channels", at, 30)])
+            await a.engine.quotas.settle()
+            heard: list[Spent] = []
+            b.engine.quotas.start(heard.extend)
+            b.engine.quotas.put([Spent("u1", "channels", at, 10)])
+            settling = asyncio.create_task(b.engine.quotas.settle())
+            await asyncio.sleep(0)
+            assert not settling.done()
+            b.engine.quotas.put([Spent("u1", "channels", at, 12)])  # the 30 are not heard of yet
+            await settling
+            assert sum(one.amount for one in heard) == 30
+            assert [one.amount for one in await _stored(nodes)] == [42]
+
+    asyncio.run(scenario())
+
+
 @pytest.mark.parametrize("cost", [1, 7, 300])
 def test_a_quota_over_two_nodes_is_the_limit_and_2_percent_at_most(nodes: Nodes, cost: int, report: Report) -> None:
     limit = 1_000
@@ -131,6 +161,10 @@ def test_a_quota_over_two_nodes_is_the_limit_and_2_percent_at_most(nodes: Nodes,
                 allowed, refused = allowed + taken, refused + (not taken)
             report(f"{allowed} of {limit}, {cost} at a time")
             assert limit - 10 * cost < allowed <= limit * 1.02
+            for one, node in zip(quotas, both, strict=True):
+                one.keep()
+                await node.engine.quotas.settle()
+            assert [one.amount for one in await _stored(nodes)] == [allowed]
 
     asyncio.run(scenario())
 

@@ -49,6 +49,7 @@ _OVER_NODES_IN_FULL = (
     "ids_of_others",
     "inboxes",
     "keys_of_others",
+    "lists",
     "lost_rights",
     "mass_ends",
     "pairs",

@@ -84,10 +84,17 @@ class RedisQuotas:
             raise
         total: list[Spent] = []
         for at, one in enumerate(some):
-            now_known = Spent(one.user_id, one.kind, float(reply[2 * at]), int(reply[2 * at + 1]))
-            self._known[one.user_id, one.kind] = now_known
-            if now_known.amount != one.amount:
-                total.append(now_known._replace(amount=now_known.amount - one.amount))
+            key, now_known = (
+                (one.user_id, one.kind),
+                Spent(one.user_id, one.kind, float(reply[2 * at]), int(reply[2 * at + 1])),
+            )
+            self._known[key] = now_known
+            heard = now_known.amount - one.amount
+            if heard:
+                total.append(now_known._replace(amount=heard))
+                if key in self._wanted:  # put while this was asked: without what is heard only now
+                    newer = self._wanted[key]
+                    self._wanted[key] = newer._replace(amount=max(0, newer.amount + heard))
         if total:
             self._heard(total)
 
