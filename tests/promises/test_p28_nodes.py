@@ -5,6 +5,8 @@ from __future__ import annotations
 import asyncio
 from pathlib import Path
 
+import httpx
+
 from tests.harness.redis_server import RedisServer
 from tests.harness.service import Service
 from tests.promises.conftest import Report, Sized
@@ -40,3 +42,15 @@ async def _flood(running: list[Service], user: str) -> int:
         return sum(answer["type"] == "ack" for answer in answers)
 
     return sum(await asyncio.gather(*(send(peer, number) for number, peer in enumerate(peers))))
+
+
+def test_p28_a_user_with_tokens_of_two_roles_is_not_refused_for_what_another_node_was_given(tmp_path: Path) -> None:
+    """By the higher limit a node is given more at once than the lower one allows in all."""
+    settings = {"limits.general": 1_000_000, "limits.window": 600}  # role service has 6,000
+    with RedisServer(tmp_path / "redis") as server, nodes(tmp_path, server, settings) as running:
+        for node, role in zip(running, ("editor", "service"), strict=True):
+            token = {"Authorization": f"Bearer {node.token('program', 'write:dossier:*', role=role)}"}
+            answer = httpx.post(f"{node.http}/v1/publish", json={"events": [update(role)]}, headers=token)
+            assert answer.status_code == 200, (role, answer.text)
+        for one in running:
+            one.assert_log_clean()

@@ -18,12 +18,12 @@ from tests.harness.redis_server import RedisServer
 from tests.redis_nodes.nodes import Node, Nodes, now
 
 
-async def _spend(node: Node, rate_class: RateClass, cost: int = 1) -> bool:
+async def _spend(node: Node, rate_class: RateClass, cost: int = 1, role: str = "editor") -> bool:
     rates, steady = node.engine.rates, now().steady
     if not rates.covered("u1", rate_class, steady, cost):
-        await rates.cover("u1", "editor", rate_class, cost)
+        await rates.cover("u1", role, rate_class, cost)
     assert rates.covered("u1", rate_class, steady, cost) or cost > 1
-    return rates.limiter.spend("u1", "editor", rate_class, steady, cost).allowed
+    return rates.limiter.spend("u1", role, rate_class, steady, cost).allowed
 
 
 @pytest.mark.parametrize(("rate_class", "limit"), [("general", 100), ("edit", 600), ("ping", 60)])
@@ -49,6 +49,27 @@ def test_who_spent_little_on_one_node_has_the_rest_on_another(nodes: Nodes) -> N
             assert await _spend(a, "general")
             allowed = sum([await _spend(b, "general") for _ in range(120)])
             assert 99 <= allowed <= 101
+
+    asyncio.run(scenario())
+
+
+@pytest.mark.parametrize("first", [1, 50, 100, 150])
+def test_by_a_lower_limit_of_another_role_counts_what_was_spent_and_not_what_was_given_out(
+    nodes: Nodes, first: int
+) -> None:
+    """A program and a person of one name: a part of what the program may send is more than the person may in all."""
+
+    async def scenario() -> None:
+        async with nodes.opened("a", "b") as (a, b):
+            for node in (a, b):
+                node.engine.rates.limiter.roles = {"service": Limits(general=1_000_000)}
+            assert all([await _spend(a, "general", role="service") for _ in range(first)])
+            if first > 1:  # known to others when it asks for more
+                assert await _spend(a, "general", 19_999, role="service")
+            allowed = sum([await _spend(b, "general") for _ in range(150)])
+            known = 0 if first == 1 else first
+            assert max(0, 99 - known) <= allowed <= max(0, 102 - known)
+            assert await _spend(a, "general", role="service"), "by its own limit"
 
     asyncio.run(scenario())
 

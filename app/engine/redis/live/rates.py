@@ -2,6 +2,9 @@
 
 A part is 2 % of the limit, and 2 % more than the limit is given out. So what another node holds unused never makes a
 user wait who is within the limit, and no more than 102 of 100 are ever spent.
+
+A user with tokens of two roles has two limits. A part by the higher one may be more than the lower one is in all: for
+the lower one counts what was spent, as far as the nodes have said so, and not what was given out.
 """
 
 from __future__ import annotations
@@ -23,12 +26,16 @@ MAX_COST: Final = {"bytes": 1 << 16}
 
 @dataclass(slots=True)
 class _Share:
-    """This node's share of an open window. `start`: of the window on the server's clock (ms), and here (`steady`)."""
+    """This node's share of an open window. `start`: of the window on the server's clock (ms), and here (`steady`).
+
+    `told`: what the server knows to have been spent here.
+    """
 
     start: int
     steady: float
     given: int = 0
     elsewhere: int = 0
+    told: int = 0
     is_last: bool = False
 
 
@@ -62,20 +69,25 @@ class RedisRates:
         part = max(MAX_COST.get(rate_class, 1), slack, cost) + self._overdrawn(user_id, rate_class, steady)
         name, window = self._access.keys.of_user(user_id, "rates"), round(self.limiter.window * 1000)
         now = round(self._access.clocks.unix() * 1000)
+        before, ours = self._shares.get((user_id, rate_class)), self._spent_here(user_id, rate_class, steady)
+        known, new = (0, 0) if before is None else (before.start, max(0, ours - before.told))
         try:
-            reply = await self._access.run("rate_draw", [name], window, rate_class, limit + slack, part, now)
+            arguments = window, rate_class, limit + slack, part, now, limit, known, new
+            reply = await self._access.run("rate_draw", [name], *arguments)
         except Unavailable:
             self._homes.healthy = False  # judged alone, until the next renewal tells that the server answers
             return
-        given, start, age, out = (int(one) for one in reply)
+        given, start, age, out, is_mixed, spent = (int(one) for one in reply)
         share, key = self._shares.get((user_id, rate_class)), (user_id, rate_class)
         if share is None or share.start != start or steady - share.steady >= self.limiter.window:
             self._drop_ended(steady)
             self._shares.pop(key, None)
             share = self._shares[key] = _Share(start, self._access.clocks.steady() - age / 1000)
             self.limiter.begin(user_id, rate_class, share.steady)
+        elif share is before:
+            share.told = max(share.told, ours)
         share.given += given
-        elsewhere = max(0, out - share.given - slack)
+        elsewhere = max(0, spent - share.told if is_mixed else out - share.given - slack)
         self.limiter.count_elsewhere(user_id, rate_class, elsewhere - share.elsewhere)
         share.elsewhere = elsewhere
         share.is_last = given < part
@@ -83,8 +95,12 @@ class RedisRates:
     def _overdrawn(self, user_id: str, rate_class: RateClass, steady: float) -> int:
         """Return what was counted here beyond what was given: a body's bytes are counted as they come."""
         share = self._shares.get((user_id, rate_class))
+        return 0 if share is None else max(0, self._spent_here(user_id, rate_class, steady) - share.given)
+
+    def _spent_here(self, user_id: str, rate_class: RateClass, steady: float) -> int:
+        share = self._shares.get((user_id, rate_class))
         _, counted = self.limiter.spent(user_id, rate_class, steady)
-        return 0 if share is None else max(0, counted - share.elsewhere - share.given)
+        return counted if share is None else max(0, counted - share.elsewhere)
 
     def _drop_ended(self, steady: float) -> None:
         for _ in range(2):

@@ -1,21 +1,35 @@
 #!lua
 -- Give a node a part of a user's budget in the open window.
 --
--- KEYS  rates of one user (hash: class .. ":s" = start in ms, class .. ":g" = given out)
+-- KEYS  rates of one user (hash: class .. ":s" = start in ms, ":g" = given out, ":u" = spent, as the nodes said when
+--       they asked, ":l" = the highest limit by which something was given out)
 -- ARGV  milliseconds of a window, the class, all that may be given out in a window, what the caller asks for, Unix
---       milliseconds now
--- Reply {given, start of the window in ms, its age in ms, all that was given out in it}
+--       milliseconds now, the limit, the start of the window that the caller knows, what it has spent of it since it
+--       asked last
+-- Reply {given, start of the window in ms, its age in ms, all that was given out in it, "1" where a higher limit held
+--       for some of it, all that was spent in it as far as it is known}
 -- Guarantee: never more is given out in a window than may be, over all nodes. Clocks of nodes that differ a little move
---       the edge of a window, and nothing else.
+--       the edge of a window, and nothing else. By a higher limit, of another role of the user, more is given out at
+--       once than a lower one allows in all: where both hold in a window, what was spent counts for the lower.
 
 local now, window = tonumber(ARGV[5]), tonumber(ARGV[1])
-local found = redis.call('HMGET', KEYS[1], ARGV[2] .. ':s', ARGV[2] .. ':g')
-local start, out = tonumber(found[1] or 0), tonumber(found[2] or 0)
+local class, limit = ARGV[2], tonumber(ARGV[6])
+local found = redis.call('HMGET', KEYS[1], class .. ':s', class .. ':g', class .. ':u', class .. ':l')
+local start, out, spent, highest =
+  tonumber(found[1] or 0), tonumber(found[2] or 0), tonumber(found[3] or 0), tonumber(found[4] or 0)
 if math.abs(now - start) >= window then
-  start, out = now, 0
+  start, out, spent, highest = now, 0, 0, 0
 end
-local given = math.max(0, math.min(tonumber(ARGV[4]), tonumber(ARGV[3]) - out))
-out = out + given
-redis.call('HSET', KEYS[1], ARGV[2] .. ':s', string.format('%.0f', start), ARGV[2] .. ':g', string.format('%.0f', out))
+if tonumber(ARGV[7]) == start then
+  spent = spent + tonumber(ARGV[8])
+end
+local mixed = limit < highest
+local given = math.max(0, math.min(tonumber(ARGV[4]), tonumber(ARGV[3]) - (mixed and spent or out)))
+out, highest = out + given, math.max(limit, highest)
+local function text(number)
+  return string.format('%.0f', number)
+end
+redis.call('HSET', KEYS[1], class .. ':s', text(start), class .. ':g', text(out), class .. ':u', text(spent),
+  class .. ':l', text(highest))
 redis.call('PEXPIRE', KEYS[1], ARGV[1])
-return {given, start, math.max(0, now - start), out}
+return {given, start, math.max(0, now - start), out, mixed and 1 or 0, spent}
