@@ -1,6 +1,7 @@
 """A document cut into paragraphs, and each of them into spans of the same formatting.
 
-A line of the text is a paragraph. It is a heading or a list item by the attributes of its first unit, which in an
+A line of the text is a paragraph; it ends with a line feed, or with a carriage return and a line feed, as texts from
+Windows have it. It is a heading or a list item by the attributes of its first unit, which in an
 empty line is the end of the line.
 """
 
@@ -50,7 +51,7 @@ class Paragraph(NamedTuple):
 
 
 def paragraphs(document: Document, cuts: Sequence[int] = (), default: Direction | None = None) -> Iterator[Paragraph]:
-    """Yield the paragraphs of a document, in order; joined with line ends their texts are its text.
+    """Yield the paragraphs of a document, in order; joined with their line ends their texts are its text.
 
     Spans also end at `cuts`: positions in ascending order, each between two characters. A paragraph without a strong
     character has the direction `default`, or that of the whole document.
@@ -60,15 +61,21 @@ def paragraphs(document: Document, cuts: Sequence[int] = (), default: Direction 
     runs, ends = document.runs, _ends(document.runs)
     begin = 0
     while True:
-        end = text.find("\n", begin)
-        end = len(text) if end < 0 else end
+        feed = text.find("\n", begin)
+        feed = len(text) if feed < 0 else feed
+        end = line_end(text, feed)
         spans = tuple(_spans(text, begin, end, runs, ends, cuts))
         heading, listed = _block(_attributes_at(begin, runs, ends))
         line = from_units(Units(text[begin:end]))
         yield Paragraph(begin, end - begin, spans, first_strong(line) or general, heading, listed)
-        if end == len(text):
+        if feed == len(text):
             return
-        begin = end + 1
+        begin = feed + 1
+
+
+def line_end(text: Units, position: int) -> int:
+    """Return `position`; in a line end of two units (CR LF), the place before it."""
+    return position - (0 < position < len(text) and text[position - 1 : position + 1] == "\r\n")
 
 
 def _ends(runs: Sequence[Run]) -> list[int]:

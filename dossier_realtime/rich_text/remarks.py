@@ -10,6 +10,8 @@ from msgspec import Struct, structs
 
 from dossier_realtime.ot.units import splits_pair
 
+from .paragraphs import line_end
+
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
@@ -41,12 +43,13 @@ class Remark(Struct, frozen=True):
 
 
 def placed(remarks: Iterable[Remark], document: Document) -> list[Remark]:
-    """Return the remarks with places within the text, their edges between two characters."""
+    """Return the remarks with places within the text, their edges between two characters, and in no line end."""
     found: list[Remark] = []
     for remark in remarks:
-        begin, end = (min(edge, document.length) for edge in (remark.position, remark.end))
-        begin -= splits_pair(document.text, begin)
-        end += splits_pair(document.text, end)
+        text = document.text
+        begin, end = (line_end(text, min(edge, document.length)) for edge in (remark.position, remark.end))
+        begin -= splits_pair(text, begin)
+        end += splits_pair(text, end)
         found.append(structs.replace(remark, position=begin, length=end - begin))
     return found
 

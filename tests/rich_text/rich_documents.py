@@ -22,7 +22,7 @@ attributes = st.builds(
     link=st.sampled_from([UNSET, UNSET, *LINKS]),
     highlight=st.sampled_from([UNSET, UNSET, "yellow", "pink"]),
 )
-_chunks = st.tuples(st.text(MARKUP + LETTERS, min_size=1, max_size=7), attributes)
+_chunks = st.tuples(st.text(MARKUP + LETTERS, min_size=1, max_size=7) | st.just("\r\n"), attributes)
 
 
 def rich(chunks: list[tuple[str, Attributes]]) -> Document:
@@ -38,3 +38,8 @@ def rich(chunks: list[tuple[str, Attributes]]) -> Document:
 
 
 documents = st.lists(_chunks, max_size=8).map(rich)
+
+
+def one_line_end(document: Document) -> str:
+    """Return the text with a line feed for each line end, as files have it."""
+    return document.content.replace("\r\n", "\n")

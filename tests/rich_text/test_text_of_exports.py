@@ -12,11 +12,12 @@ from markdown_it.token import Token
 
 from dossier_realtime.ot.document import Document
 from dossier_realtime.protocol.commands import Attributes
+from dossier_realtime.rich_text.clauses import clauses
 from dossier_realtime.rich_text.html_text import html_page
 from dossier_realtime.rich_text.markdown_text import markdown
 from dossier_realtime.rich_text.paragraphs import paragraphs
 from dossier_realtime.rich_text.remarks import Remark, alternatives
-from tests.rich_text.rich_documents import documents, rich
+from tests.rich_text.rich_documents import documents, one_line_end, rich
 
 _BLOCKS = {"p", "li", "h1", "h2", "h3"}
 
@@ -79,8 +80,10 @@ def test_paragraphs_joined_are_the_text(document: Document) -> None:
     found = list(
         paragraphs(document, cuts=[cut for cut in (1, 3, 5) if cut < document.length and _whole(document, cut)])
     )
-    assert "\n".join(line.text for line in found) == document.content
-    assert all(a.position + a.length + 1 == b.position for a, b in itertools.pairwise(found))
+    assert "\n".join(line.text for line in found) == one_line_end(document)
+    ends = [document.text[a.position + a.length : b.position] for a, b in itertools.pairwise(found)]
+    assert set(ends) <= {"\n", "\r\n"}
+    assert len(ends) == document.text.count("\n")
 
 
 def _whole(document: Document, cut: int) -> bool:
@@ -94,14 +97,14 @@ def _whole(document: Document, cut: int) -> bool:
 )
 @example(rich([("1. one\n- two\n# three\n    four\n---\n===\n> five\n```\n~~~\n[a]: https://e.org", Attributes())]))
 def test_markdown_is_read_back_as_the_text(document: Document) -> None:
-    lines = [line for line in document.content.split("\n") if line]
+    lines = [line for line in one_line_end(document).split("\n") if line]
     assert _markdown_lines(markdown(document)) == lines
 
 
 @given(documents)
 def test_html_is_read_back_as_the_text(document: Document) -> None:
     page = _Page(html_page(document, "a title"))
-    assert "\n".join(page.lines) == document.content
+    assert "\n".join(page.lines) == one_line_end(document)
 
 
 @given(documents)
@@ -202,3 +205,23 @@ def test_what_a_line_begins_with_is_no_markup_where_it_is_cut_into_spans(
     written = markdown(rich([(parts[0], cut), (parts[1], Attributes())]))
     body = MarkdownIt("commonmark").render(written)
     assert not any(tag in body for tag in ("<ol", "<ul", "<h1", "<code")), (written, body)
+
+
+def test_lines_that_end_as_in_windows_are_as_any_other() -> None:
+    text = "Article 1\r\nTrade is free.\r\n\r\nالمادة ٢\r\nalone\rhere\r\n"
+    windows, unix = Document.of(text), Document.of(text.replace("\r\n", "\n"))
+    assert markdown(windows) == markdown(unix)
+    assert html_page(windows, "t") == html_page(unix, "t")
+    found = [(each.key, each.title, each.digest) for each in clauses(windows)]
+    assert found == [(each.key, each.title, each.digest) for each in clauses(unix)]
+    for each in clauses(windows):
+        assert not text[each.position : each.position + each.length].endswith("\r")
+
+
+@pytest.mark.parametrize("place", range(6))
+@pytest.mark.parametrize("length", range(5))
+def test_a_remark_in_a_line_end_is_marked_once(place: int, length: int) -> None:
+    document = Document.of("a\r\n\r\nb")
+    remarks = [Remark(place, length, "Ali", "why")]
+    assert markdown(document, remarks).count("[^1]") == 2
+    assert html_page(document, "t", remarks).count('id="mark-1"') == 1

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import itertools
 import re
 import time
 
@@ -16,7 +17,7 @@ from app.services.exports.job import ExportJob
 from dossier_realtime.ot.document import Document
 from dossier_realtime.protocol.commands import Attributes
 from dossier_realtime.rich_text.remarks import Remark
-from tests.rich_text.rich_documents import documents, rich
+from tests.rich_text.rich_documents import documents, one_line_end, rich
 
 
 def _opened(file: bytes) -> WordDocument:
@@ -30,7 +31,16 @@ def _text(file: WordDocument) -> str:
 @settings(max_examples=40)  # a file takes 30 ms
 @given(documents)
 def test_a_word_file_is_read_back_as_the_text(document: Document) -> None:
-    assert _text(_opened(word_file(document, "t"))) == document.content
+    assert _text(_opened(word_file(document, "t"))) == one_line_end(document)
+
+
+def test_lines_that_end_as_in_windows_have_no_break_more() -> None:
+    document = Document.of("Article 1\r\n\r\nمرحبا\r\n")
+    for place, length in itertools.product(range(12), range(5)):
+        file = _opened(word_file(document, "t", [Remark(place, length, "Ali", "why")]))
+        assert [paragraph.text for paragraph in file.paragraphs] == ["Article 1", "", "مرحبا", ""]
+        body = file.element.xml
+        assert [body.count(f"w:comment{each}") for each in ("RangeStart", "RangeEnd", "Reference")] == [1, 1, 1]
 
 
 def test_what_xml_cannot_hold_is_replaced_and_the_rest_stays() -> None:
