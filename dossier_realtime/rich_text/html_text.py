@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from .direction import first_strong
 from .paragraphs import edges, paragraphs
+from .remark_words import words_for
 from .remarks import placed
 
 if TYPE_CHECKING:
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
     from dossier_realtime.protocol.fields import Direction
 
     from .paragraphs import Paragraph, Span
+    from .remark_words import RemarkWords
     from .remarks import Remark
 
 _POLICY = "default-src 'none'; style-src 'unsafe-inline'; base-uri 'none'; form-action 'none'"
@@ -37,11 +39,12 @@ def html_page(document: Document, title: str, remarks: Sequence[Remark] = (), la
     body = html_body(document, remarks)
     lang = f' lang="{html.escape(language)}"' if language else ""
     direction = first_strong(document.content) or "ltr"
+    notes = _notes(remarks, words_for(document.content))
     return (
         f'<!doctype html>\n<html{lang} dir="{direction}">\n<head>\n<meta charset="utf-8">\n'
         f'<meta http-equiv="Content-Security-Policy" content="{_POLICY}">\n'
         f'<meta name="referrer" content="no-referrer">\n<title>{escaped(title)}</title>\n'
-        f"<style>{STYLE}</style>\n</head>\n<body>\n<article>\n{body}</article>\n{_notes(remarks)}</body>\n</html>\n"
+        f"<style>{STYLE}</style>\n</head>\n<body>\n<article>\n{body}</article>\n{notes}</body>\n</html>\n"
     )
 
 
@@ -100,15 +103,23 @@ def _spelled(span: Span) -> str:
     return text
 
 
-def _notes(remarks: Sequence[Remark]) -> str:
+def _notes(remarks: Sequence[Remark], words: RemarkWords) -> str:
     if not remarks:
         return ""
     items: list[str] = []
     for number, remark in enumerate(remarks, 1):
-        facts = " · ".join(part for part in (remark.written, "resolved" if remark.resolved else "") if part)
+        facts = " · ".join(part for part in (remark.written, words.resolved if remark.resolved else "") if part)
         items.append(
             f'<li id="remark-{number}"><p><bdi>{escaped(remark.author)}</bdi> <small>{facts}</small></p>\n'
-            f'<p dir="{first_strong(remark.text) or "ltr"}">{escaped(remark.text)}</p>\n'
+            f"{''.join(_said(line, words.direction) for line in remark.text.splitlines())}"
             f'<p><a href="#mark-{number}">↩</a></p></li>\n'
         )
-    return f'<section class="remarks" dir="ltr">\n<h2>Comments</h2>\n<ol>\n{"".join(items)}</ol>\n</section>\n'
+    return (
+        f'<section class="remarks" lang="{words.language}" dir="{words.direction}">\n<h2>{words.comments}</h2>\n'
+        f"<ol>\n{''.join(items)}</ol>\n</section>\n"
+    )
+
+
+def _said(line: str, direction: Direction) -> str:
+    """Return a line of a remark: one in two languages may have lines of both directions."""
+    return f'<p dir="{first_strong(line) or direction}">{escaped(line)}</p>\n'

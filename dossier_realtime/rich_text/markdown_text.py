@@ -11,6 +11,7 @@ import re
 from typing import TYPE_CHECKING
 
 from .paragraphs import edges, paragraphs
+from .remark_words import words_for
 from .remarks import placed
 
 if TYPE_CHECKING:
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
     from dossier_realtime.protocol.commands import Attributes
 
     from .paragraphs import Paragraph, Span
+    from .remark_words import RemarkWords
     from .remarks import Remark
 
 _SPECIAL = re.compile(r"[\\`*_\[\]~|<>&\r\x0c]")
@@ -58,7 +60,7 @@ def markdown(document: Document, remarks: Sequence[Remark] = ()) -> str:
         lines.append(_started(line, number) + marks + inner)
         before = line
     text = "\n".join(lines)
-    return text + "\n" + _footnotes(remarks) if text or remarks else ""
+    return text + "\n" + _footnotes(remarks, words_for(document.content)) if text or remarks else ""
 
 
 def _is_text(line: Paragraph) -> bool:
@@ -142,12 +144,12 @@ def _escaped(text: str, *, in_heading: bool) -> str:
     return text.replace("#", "\\#") if in_heading else text
 
 
-def _footnotes(remarks: Sequence[Remark]) -> str:
+def _footnotes(remarks: Sequence[Remark], words: RemarkWords) -> str:
     notes: list[str] = []
     for number, remark in enumerate(remarks, 1):
         lines = [line for line in remark.text.splitlines() if line.strip()]
         text = "\n\n    ".join(_guarded(_escaped(line, in_heading=False)) for line in lines)
-        shown = (remark.author, remark.written, "resolved" if remark.resolved else "")
+        shown = (remark.author, remark.written, words.resolved if remark.resolved else "")
         facts = ", ".join(part for part in shown if part)
         notes.append(f"\n[^{number}]: {_escaped(facts, in_heading=False)}{': ' if facts else ''}{text}\n")
     return "".join(notes)

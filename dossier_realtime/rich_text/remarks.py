@@ -11,6 +11,7 @@ from msgspec import Struct, structs
 from dossier_realtime.ot.units import splits_pair
 
 from .paragraphs import line_end
+from .remark_words import words_for
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -56,9 +57,9 @@ def placed(remarks: Iterable[Remark], document: Document) -> list[Remark]:
 
 def alternatives(document: Document) -> Iterator[Remark]:
     """Yield a remark with the name of each bracketed alternative, on its text: the text itself gets no bracket."""
-    at = 0
+    at, named = 0, words_for(document.content).alternative
     for name, runs in groupby(document.runs, lambda run: run.attributes.alternative):
         length = sum(run.length for run in runs)
         if isinstance(name, str):
-            yield Remark(at, length, "", f"Alternative: {name}")
+            yield Remark(at, length, "", named.format(name))
         at += length

@@ -16,6 +16,7 @@ from dossier_realtime.rich_text.clauses import clauses
 from dossier_realtime.rich_text.html_text import html_page
 from dossier_realtime.rich_text.markdown_text import markdown
 from dossier_realtime.rich_text.paragraphs import paragraphs
+from dossier_realtime.rich_text.remark_words import words_for
 from dossier_realtime.rich_text.remarks import Remark, alternatives
 from tests.rich_text.rich_documents import documents, one_line_end, rich
 
@@ -225,3 +226,16 @@ def test_a_remark_in_a_line_end_is_marked_once(place: int, length: int) -> None:
     remarks = [Remark(place, length, "Ali", "why")]
     assert markdown(document, remarks).count("[^1]") == 2
     assert html_page(document, "t", remarks).count('id="mark-1"') == 1
+
+
+def test_an_alternative_of_an_arabic_text_is_named_in_arabic() -> None:
+    document = rich([("النص ", Attributes()), ("هذا", Attributes(alternative="B"))])
+    assert [remark.text for remark in alternatives(document)] == ["صيغة بديلة: B"]
+    assert "[^1]: منتهٍ: x" in markdown(document, [Remark(0, 4, "", "x", resolved=True)])
+    assert words_for("123 — !").language == "en"
+
+
+def test_both_languages_have_places_for_the_same_words() -> None:
+    english, arabic = words_for("a"), words_for("ا")
+    assert [said.count("{}") for said in english] == [said.count("{}") for said in arabic]
+    assert not set(english) & set(arabic)

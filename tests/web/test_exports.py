@@ -93,6 +93,37 @@ async def test_comments_and_suggestions_are_comments_of_the_present_file_on_thei
 
 
 @scene
+async def test_a_file_of_an_arabic_text_speaks_of_its_comments_in_arabic(service: Service) -> None:
+    channel = fresh()
+    document = channel.partition(":")[2]
+    async with editors(service, channel, "ali") as (ali,):
+        await committed(ali, edit(channel, 0, 0, "مذكرة تفاهم\r\nالمادة ١"))
+        writer = {"Authorization": f"Bearer {service.token('bea', 'write:document:*', name='بيا')}"}
+        async with httpx.AsyncClient(base_url=service.http, headers=writer, timeout=HANG_SECONDS) as http:
+            path = f"/v1/documents/{document}/comments"
+            place = {"version": 1, "start": 0, "end": 5}
+            made = [
+                (await http.post(path, json=place | said)).json()["id"]
+                for said in ({"text": "صحيح؟"}, {"replacement": "بند", "text": "why not"}, {"replacement": ""})
+            ]
+            for step, comment in zip(("resolve", "accept"), made, strict=False):
+                assert (await http.post(f"{path}/{comment}/{step}", json={})).status_code == 200
+    reader = service.token("rea", "read:document:*")
+    file = docx.Document(io.BytesIO(save(service, reader, document, format="docx").content))
+    assert [paragraph.text for paragraph in file.paragraphs] == ["بند تفاهم", "المادة ١"]
+    assert [one.text for one in file.comments] == [
+        "[منتهٍ] على نص محذوف: مذكرة\nصحيح؟",
+        "[منتهٍ] اقتراح (قُبل): بند\nبدلًا من: مذكرة\nwhy not",
+        "على نص محذوف: مذكرة\nاقتراح: حذف هذا النص",
+    ]
+    page = save(service, reader, document, format="html").text
+    assert '<section class="remarks" lang="ar" dir="rtl">\n<h2>التعليقات</h2>' in page
+    assert '<p dir="rtl">بدلًا من: مذكرة</p>\n<p dir="ltr">why not</p>' in page
+    for text in (page.partition("<body>")[2], save(service, reader, document, format="markdown").text):
+        assert not any(word in text for word in ("Suggestion", "Comments", "resolved", "deleted", "Instead"))
+
+
+@scene
 async def test_a_file_is_for_those_who_may_read_the_document(service: Service) -> None:
     channel = fresh()
     document = channel.partition(":")[2]

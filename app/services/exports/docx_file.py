@@ -20,6 +20,7 @@ from docx.oxml.parser import parse_xml
 
 from dossier_realtime.rich_text.direction import first_strong
 from dossier_realtime.rich_text.paragraphs import edges, paragraphs
+from dossier_realtime.rich_text.remark_words import words_for
 from dossier_realtime.rich_text.remarks import placed
 
 if TYPE_CHECKING:
@@ -49,7 +50,7 @@ def word_file(document: Document, title: str, remarks: Sequence[Remark] = ()) ->
     about = file.core_properties
     about.title, about.author, about.comments = _NO_XML.sub("\ufffd", title), "", ""
     about.created = about.modified = datetime(2000, 1, 1, tzinfo=UTC)  # the same export is the same file
-    begins, ends = _comments(file, remarks)
+    begins, ends = _comments(file, remarks, words_for(document.content).resolved)
     written = _Body(file, begins, ends)
     cuts = edges([(remark.position, remark.length) for remark in remarks], document.length)
     body = "".join(written.paragraph(line) for line in paragraphs(document, cuts))
@@ -65,7 +66,9 @@ def word_file(document: Document, title: str, remarks: Sequence[Remark] = ()) ->
     return packed.getvalue()
 
 
-def _comments(file: WordDocument, remarks: Sequence[Remark]) -> tuple[dict[int, list[int]], dict[int, list[int]]]:
+def _comments(
+    file: WordDocument, remarks: Sequence[Remark], resolved: str
+) -> tuple[dict[int, list[int]], dict[int, list[int]]]:
     """Add the comments; return their numbers by the position at which the commented text begins, and ends."""
     begins: dict[int, list[int]] = {}
     ends: dict[int, list[int]] = {}
@@ -74,18 +77,20 @@ def _comments(file: WordDocument, remarks: Sequence[Remark]) -> tuple[dict[int, 
         ends.setdefault(remark.end, []).append(number)
     if remarks:
         # Written and parsed as a whole: python-docx looks through all comments before it adds one.
-        made = "".join(_comment(number, remark) for number, remark in enumerate(remarks))
+        made = "".join(_comment(number, remark, resolved) for number, remark in enumerate(remarks))
         part = file.comments._comments_part  # noqa: SLF001  it has no call to replace them
         part._element = parse_xml(f"<w:comments {_NAMESPACES}>{made}</w:comments>")  # noqa: SLF001  likewise
     return begins, ends
 
 
-def _comment(number: int, remark: Remark) -> str:
+def _comment(number: int, remark: Remark, resolved: str) -> str:
     """Return a comment as XML."""
     author = _NO_XML.sub("\ufffd", remark.author)
     at = datetime.fromtimestamp(remark.at, UTC).strftime("%Y-%m-%dT%H:%M:%SZ") if remark.at else ""
-    said = f"[resolved] {remark.text}" if remark.resolved else remark.text
-    lines = "".join(_comment_line(line, is_first=not place) for place, line in enumerate(said.split("\n")))
+    said = f"[{resolved}] {remark.text}" if remark.resolved else remark.text
+    lines = "".join(
+        _comment_line(line, is_first=not place) for place, line in enumerate(said.replace("\r\n", "\n").split("\n"))
+    )
     dated = f' w:date="{at}"' if at else ""
     about = f'w:id="{number}" w:author="{html.escape(author)}" w:initials="{html.escape(author[:1])}"{dated}'
     return f"<w:comment {about}>{lines}</w:comment>"

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Final
 import msgspec
 
 from app.engine.ports.errors import Unavailable
+from dossier_realtime.rich_text.remark_words import words_for
 
 from .comment_remarks import remarks_of
 from .job import ExportJob
@@ -50,7 +51,9 @@ class Exports:
     async def present(self, form: Format, title: str, channel: str) -> tuple[int, bytes]:
         """Return the present version of a document, and its file with the comments on it. Raises as `file`."""
         versioned, comments = await self._comments.present(channel)
-        written = await self.file(form, title, versioned.document, list(remarks_of(comments)))
+        document = versioned.document
+        remarks = list(remarks_of(comments, words_for(document.content)))
+        written = await self.file(form, title, document, remarks)
         return versioned.version, written
 
     async def file(self, form: Format, title: str, document: Document, remarks: Sequence[Remark] = ()) -> bytes:
