@@ -149,3 +149,17 @@ def test_a_word_without_an_end_pushes_no_column_out_of_sight(sheet: Page) -> Non
     box, width = outcome.bounding_box(), sheet.evaluate("() => innerWidth")
     assert box is not None
     assert box["x"] + box["width"] <= width
+
+
+@pytest.mark.parametrize("language", ["en", "ar"])
+def test_each_line_of_what_was_said_is_a_line_with_a_direction_of_its_own(sheet: Page, language: str) -> None:
+    said = {"en": "لماذا؟\nInstead: بند", "ar": "because (why)\r\nبدلًا منها: clause"}[language]
+    draw(sheet, language, table("threads", "said", [("said", "said")], [("one", [said])], "none"))
+    cell = sheet.locator("td")
+    assert cell.inner_text() == said.replace("\r", "")
+    first, second = cell.locator("bdi").all()
+    assert second.bounding_box()["y"] > first.bounding_box()["y"]  # type: ignore[index]  # both are drawn
+    directions = [line.evaluate("line => getComputedStyle(line).direction") for line in (first, second)]
+    assert directions == {"en": ["rtl", "ltr"], "ar": ["ltr", "rtl"]}[language]
+    draw(sheet, language, table("threads", "said", [("said", "said")], [("one", ["x\n" * 4_000])], "none"))
+    assert sheet.locator("td bdi").count() == 8

@@ -163,10 +163,19 @@ function drawing({ words, locale, root, perform, turn = null, now = Date.now, zo
     })
   }
 
+  // The lines of what was said, each with its own direction; beyond the eighth they run on
+  function lines(value) {
+    const all = value.split(/\r?\n/)
+    return all.length > 8 ? [...all.slice(0, 7), all.slice(7).join(" ")] : all
+  }
+  function told(value) {
+    return isolated(value, { dir: "auto", class: value.length <= 26 ? "short" : /\S{60}/.test(value) && "long" })
+  }
+
   function cell(value) {
     if (value == null) return [make("span", { class: "none" }, "–")]
     if (typeof value === "number") return [formatted(numbers.format(value), { class: "number" })]
-    if (typeof value === "string") return [isolated(value, { dir: "auto", class: value.length <= 26 ? "short" : /\S{60}/.test(value) && "long" })]
+    if (typeof value === "string") return lines(value).flatMap((said, at) => (at ? [make("br"), told(said)] : [told(said)]))
     if (value.why) {
       const button = make("button", { type: "button", class: "act", onclick: () => explain(value.why) }, words.why)
       return [badge(value.badge, value.tone), " ", button]
