@@ -145,6 +145,7 @@ class DossierRealtimeClient(BriefCalls, InboxCalls, LockCalls):
 
     async def _close(self, error: BaseException | None) -> None:
         unsaved: dict[str, str] = {}
+        causes: list[str] = []
         try:
             editors = [editor for editor in self._editors.values() if not editor.closed and editor.unsaved]
             if editors:
@@ -153,9 +154,10 @@ class DossierRealtimeClient(BriefCalls, InboxCalls, LockCalls):
             for editor in self._editors.values():
                 if not editor.closed:
                     unsaved |= editor.unsaved
+                    causes.append(editor.why_unsaved)
             await self._end()
         if unsaved:
-            raise_unsaved(unsaved, error)
+            raise_unsaved(unsaved, error, causes)
 
     async def _end(self) -> None:
         self._runner.perform(self._connection.close())

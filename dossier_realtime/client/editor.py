@@ -314,10 +314,10 @@ class DocumentEditor(QuietDocument):
     ) -> None:
         """Save what waits, then close the document. Raises UnsavedEdits."""
         saved = await self.flush()
-        unsaved = {} if saved and self._draft is None else self.unsaved
+        unsaved, cause = {} if saved and self._draft is None else self.unsaved, self.why_unsaved
         self.close()
         if unsaved:
-            raise_unsaved(unsaved, error)
+            raise_unsaved(unsaved, error, [cause])
 
     @property
     def unsaved(self) -> dict[str, str]:

@@ -110,10 +110,12 @@ class UnsavedEdits(RealtimeError):
     Nothing else keeps these edits: save the texts, or open the documents again and make the edits anew.
     """
 
-    def __init__(self, texts: dict[str, str]) -> None:
+    def __init__(self, texts: dict[str, str], cause: str = "") -> None:
+        then = "and make the edits again " + ("when this is solved" if cause else "when the service can be reached")
+        because = f": {cause}" if cause else ""
         super().__init__(
-            f"The last edits of {', '.join(texts)} were not saved; the texts with them are in error.texts: keep them,"
-            " and make the edits again when the service can be reached"
+            f"The last edits of {', '.join(texts)} were not saved{because}; the texts with them are in error.texts:"
+            f" keep them, {then}"
         )
         self.texts = texts
 

@@ -219,11 +219,30 @@ def test_the_end_of_a_client_says_what_was_not_saved(service: Service) -> None:
             await document.ready()
             proxy.stall()
             document.insert(0, "never sent")
-            with pytest.raises(UnsavedEdits, match="cut") as unsaved:
+            with pytest.raises(UnsavedEdits, match=r"cut.* when the service can be reached") as unsaved:
                 await client.close()
             assert unsaved.value.texts == {"cut": "never sent"}
             assert client.state is ConnectionState.DISCONNECTED
             assert document.status is DocumentStatus.STALE
+
+    run(scene())
+
+
+def test_the_end_says_that_the_right_to_edit_is_missing(service: Service) -> None:
+    async def scene() -> None:
+        async with client_of(service, "ali") as ali, ali.document("read-alone") as document:
+            document.insert(0, "text")
+        reader = DossierRealtimeClient(service.token("rea", "read:document:*"), service.url)
+        await reader.connect()
+        document = reader.document("read-alone")
+        refused: asyncio.Queue[Exception] = asyncio.Queue()
+        document.on_error(refused.put_nowait)
+        await document.ready()
+        document.insert(0, "not mine: ")
+        await refused.get()
+        with pytest.raises(UnsavedEdits, match=r"PERMISSION_DENIED.* /v1/explain.* when this is solved") as unsaved:
+            await reader.close()
+        assert unsaved.value.texts == {"read-alone": "not mine: text"}
 
     run(scene())
 
@@ -243,7 +262,7 @@ def test_the_end_does_not_wait_for_a_document_that_takes_no_edits(service: Servi
         while await statuses.get() is not DocumentStatus.READ_ONLY:
             pass
         document.insert(0, "too late")
-        with pytest.raises(UnsavedEdits) as unsaved:
+        with pytest.raises(UnsavedEdits, match="document:shut takes no edits now") as unsaved:
             await client.close()
         assert unsaved.value.texts == {"shut": "too late"}
         await admin.close()

@@ -144,7 +144,7 @@ def test_held_edits_are_not_lost_in_silence(service: Service) -> None:
             await own.wait_synced()
             quiet = own.quiet()
             own.insert(4, " and more")
-            with pytest.raises(UnsavedEdits) as unsaved:
+            with pytest.raises(UnsavedEdits, match="a quiet edit of document:left is held, release or") as unsaved:
                 await own.__aexit__(None, None, None)
             assert unsaved.value.texts == {"left": "text and more"}
             quiet.discard()  # the document is closed: there is nobody to tell

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 
 from dossier_realtime.protocol.fields import Position
 
@@ -31,9 +31,12 @@ class DocumentSubscription(SubscriptionState):
         self._on_end()
 
 
-def raise_unsaved(texts: dict[str, str], error: BaseException | None) -> None:
-    """Raise UnsavedEdits; beside another `error`, which goes on, log it and note it there."""
-    unsaved = UnsavedEdits(texts)
+def raise_unsaved(texts: dict[str, str], error: BaseException | None, causes: Iterable[str]) -> None:
+    """Raise UnsavedEdits; beside another `error`, which goes on, log it and note it there.
+
+    `causes`: for each document why its edits were not saved, where more is known than that there was no answer.
+    """
+    unsaved = UnsavedEdits(texts, "; ".join(filter(None, causes)))
     if error is None:
         raise unsaved
     logger.error("%s", unsaved)

@@ -79,7 +79,7 @@ class DocumentReplica:
         self._hold_until = 0.0
         self._sent_at = float("-inf")  # the time of the last operation that went out
         self._is_hurried = False  # the document is closing: what waits goes out without the pace
-        self._denied = False
+        self._denied: DeniedError | None = None
         self._removed = False  # the last edit was refused for good, and no edit was made since
         self._limited = False  # the rate limit refused the operation in flight
         self._told = DocumentStatus.STALE
@@ -143,6 +143,11 @@ class DocumentReplica:
     @property
     def is_hopeless(self) -> bool:
         """True while the server denies the edits that wait, so that no short wait can help."""
+        return self._denied is not None
+
+    @property
+    def denied(self) -> DeniedError | None:
+        """The refusal of the edits that wait; None where none was refused."""
         return self._denied
 
     # --- calls of the user ----------------------------------------------------------------------------
@@ -290,7 +295,7 @@ class DocumentReplica:
             case ErrorCode.PERMISSION_DENIED:
                 # The document may be released or the right come back: the edit stays and is sent again later.
                 self._hold_until = now + RETRY_AFTER_SECONDS
-                first, self._denied = not self._denied, True
+                first, self._denied = self._denied is None, why
                 return [ErrorReport(why, self.channel)] if first else []
             case _:
                 effects = self._changed("refused", pending.refused(op_id))
@@ -328,7 +333,7 @@ class DocumentReplica:
 
     def _text(self) -> Pending:
         if self._pending is None:
-            raise NotSubscribed(f"{self.channel} has not come yet; await ready() before you edit it")
+            raise NotSubscribed(f"{self.channel} has not come yet; await ready() first")
         return self._pending
 
     def _make(self, origin: Origin, operation: Operation, now: float, record: Callable[[], None]) -> list[Effect]:
@@ -399,7 +404,7 @@ class DocumentReplica:
 
     def _settled(self, pending: Pending, before: bool) -> Iterator[Effect]:
         if pending.in_flight is None:
-            self._ref, self._denied, self._doubtful, self._limited = None, False, False, False
+            self._ref, self._denied, self._doubtful, self._limited = None, None, False, False
         if pending.synced:
             self._is_hurried = False
             if not before:

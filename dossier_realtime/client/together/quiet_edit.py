@@ -118,6 +118,15 @@ class QuietDocument:
 
         def _end_block(self, draft: OpenTransaction, *, join: bool) -> None: ...
 
+    @property
+    def why_unsaved(self) -> str:
+        """The reason why edits are not saved; empty where no answer came. Not for users of the SDK."""
+        if self._draft is not None and self._owner is QuietEdit:
+            return f"a quiet edit of {self.channel} is held, release or discard it first"
+        if self.status is DocumentStatus.READ_ONLY:
+            return f"{self.channel} takes no edits now"
+        return str(self._replica.denied or "")
+
     def quiet(self) -> QuietEdit:
         """Keep the edits from here on from others, until they are released as one signed version, or discarded.
 
