@@ -41,6 +41,8 @@ LOOKED_AFTER = {
     "app/engine/redis/together.py": "work of a key, awaited by all who ask for it; a miss is read again",
     "app/engine/redis/live/homes.py": "logs what fails and goes on with the next second; a dead run is taken again",
     "app/engine/redis/live/bulletin.py": "logs what fails and reads on",
+    "app/engine/redis/sentinels/master_finder.py": "one question to all sentinels, awaited by all who ask meanwhile",
+    "app/engine/redis/sentinels/master_watch.py": "logs what fails and asks on",
     "app/engine/redis/live/quotas.py": "one removal; the next upkeep begins another",
     "app/engine/redis/live/present/due.py": "logs what fails, and does again what the store refused",
     "app/web/transport/http_server.py": "one request, awaited by its connection",
