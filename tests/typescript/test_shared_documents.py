@@ -139,6 +139,28 @@ def test_three_windows_keep_every_word_while_the_service_dies(browser: Browser, 
 
 
 @pytest.mark.parametrize("editor", EDITORS)
+def test_an_editor_that_types_draws_the_carets_of_others_anew(
+    browser: Browser, service: Service, origin: str, editor: str
+) -> None:
+    ali, sara = opened(browser, service, origin, "ali", editor), opened(browser, service, origin, "sara", "textarea")
+    ali.evaluate("page.focus(0)")
+    ali.keyboard.type("one two\r")
+    wait_agreed(ali, sara)
+    sara.evaluate("page.focus(7)")
+    wait_cursors({"ali": ali, "sara": sara})
+    before = ali.evaluate("page.carets().sara")
+    ali.evaluate("page.focus(0)")
+    for letter in "before it: ":
+        ali.keyboard.type(letter)
+    wait_agreed(ali, sara)
+    wait_cursors({"ali": ali, "sara": sara})
+    ali.wait_for_function("before => page.carets().sara[0] > before[0] + 20", arg=before)
+    assert [page.evaluate("page.errors") for page in (ali, sara)] == [[], []]
+    for page in (ali, sara):
+        page.context.close()
+
+
+@pytest.mark.parametrize("editor", EDITORS)
 @pytest.mark.parametrize(
     ("steps", "word"),
     [(["م", "مر", "مرح", "مرحب"], "مرحبا"), (["´"], "é"), (["に", "にほ", "にほん"], "日本")],

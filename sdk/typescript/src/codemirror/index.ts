@@ -65,6 +65,7 @@ class Binding implements PluginValue {
   private readonly ends: (() => void)[];
   private isUpdating = false;
   private isEnded = false;
+  private isDrawing = false; // the cursors of the others, when what runs now has ended
 
   constructor(
     private readonly document: SharedDocument,
@@ -102,7 +103,6 @@ class Binding implements PluginValue {
         this.take(one.changes, one.isUserEvent("undo") || one.isUserEvent("redo"));
       }
     }
-    this.isUpdating = false;
     if (update.docChanged || update.viewportChanged) {
       this.decorations = directions(update.view);
     }
@@ -112,6 +112,7 @@ class Binding implements PluginValue {
     if (update.focusChanged && this.editor.hasFocus && this.document.isLoaded && !this.document.closed) {
       this.document.showCursor();
     }
+    this.isUpdating = false;
     if (this.view.isBehind) {
       queueMicrotask(() => this.show());
     }
@@ -162,12 +163,18 @@ class Binding implements PluginValue {
     this.editor.dispatch({ changes, annotations, sequential: false });
   }
 
+  /** Draw the cursors of the others anew, soon: the news of them may come while the editor is being updated. */
   private redraw(): void {
-    if (!this.isEnded && !this.isUpdating) {
-      this.editor.dispatch({ annotations: cursorsMoved.of(true) });
-    } else {
-      queueMicrotask(() => this.isEnded || this.editor.dispatch({ annotations: cursorsMoved.of(true) }));
+    if (this.isDrawing) {
+      return;
     }
+    this.isDrawing = true;
+    queueMicrotask(() => {
+      this.isDrawing = false;
+      if (!this.isEnded) {
+        this.editor.dispatch({ annotations: cursorsMoved.of(true) });
+      }
+    });
   }
 }
 

@@ -23,6 +23,11 @@ const client = new DossierRealtimeClient({ token: query.get("token")!, url: quer
 const shared = openDocument(client, query.get("id")!);
 const errors: string[] = [];
 shared.onError((error) => errors.push(error.message));
+const log = console.error.bind(console);
+console.error = (...said: unknown[]) => {
+  errors.push(said.map(String).join(" ")); // a listener that failed is told here alone
+  log(...said);
+};
 
 function carets(): Record<string, [number, number]> {
   const found = [...document.querySelectorAll<HTMLElement>(".dossier-caret")];
