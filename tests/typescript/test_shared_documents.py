@@ -150,8 +150,9 @@ def test_an_editor_that_types_draws_the_carets_of_others_anew(
     wait_cursors({"ali": ali, "sara": sara})
     before = ali.evaluate("page.carets().sara")
     ali.evaluate("page.focus(0)")
-    for letter in "before it: ":
+    for letter in "before it: ":  # the keyboard is in both editors: each follows the other's words
         ali.keyboard.type(letter)
+        sara.keyboard.type(letter)
     wait_agreed(ali, sara)
     wait_cursors({"ali": ali, "sara": sara})
     ali.wait_for_function("before => page.carets().sara[0] > before[0] + 20", arg=before)
