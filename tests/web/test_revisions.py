@@ -82,14 +82,15 @@ async def test_a_version_has_a_name_and_is_read_and_compared_by_it(service: Serv
     ]
     moved = ask(service, writer, "PUT", f"{document}/versions/final", json={"version": 1})
     assert moved[1]["version"] == 1
-    for call in (
-        ("GET", f"{document}?version=nowhere"),
-        ("GET", f"{document}?version=3"),
-        ("GET", f"{document}/diff?from=0&to=3"),
-        ("PUT", f"{document}/versions/late", {"version": 3}),
+    for said, method, path, body in (
+        ("No version is named nowhere", "GET", f"{document}?version=nowhere", None),
+        ("There is no version 3 yet", "GET", f"{document}?version=3", None),
+        ("There is no version 3 yet", "GET", f"{document}/diff?from=0&to=3", None),
+        ("There is no version 3 yet", "PUT", f"{document}/versions/late", {"version": 3}),
     ):
-        status, answer = ask(service, writer, call[0], call[1], json=call[2] if len(call) == 3 else None)
-        assert (status, answer["error_code"], answer["oldest"], answer["version"]) == (404, "NOT_FOUND", 0, 2), call
+        status, answer = ask(service, writer, method, path, json=body)
+        assert (status, answer["error_code"], answer["oldest"], answer["version"]) == (404, "NOT_FOUND", 0, 2), path
+        assert answer["message"].startswith(said), path
     for name in (
         "12",
         "%0a",

@@ -42,7 +42,13 @@ class VersionNotKeptError(Exception):
     """
 
     def __init__(self, asked: str, oldest: int, version: int) -> None:
-        super().__init__(f"Version {asked} is not kept; the oldest kept is {oldest}, the document is at {version}")
+        if not _VERSION.fullmatch(asked):
+            why = f"No version is named {asked}; GET …/versions lists the names"
+        elif int(asked) > version:
+            why = f"There is no version {asked} yet"
+        else:
+            why = f"Version {asked} is not kept; the oldest kept is {oldest}"
+        super().__init__(f"{why}, the document is at {version}")
         self.oldest, self.version = oldest, version
 
 
