@@ -7,6 +7,7 @@ from collections.abc import Iterable
 from typing import Any
 
 import pandas as pd
+from msgspec import to_builtins
 
 from dossier_realtime.ot.flat import listed, units_of
 
@@ -155,15 +156,16 @@ def history(document: DocumentHistory) -> pd.DataFrame:
     """Return one row an operation of a document; positions and lengths in UTF-16 code units.
 
     A version is one row, and a batch as many with the same version as it has operations: each is on the text after
-    those above it.
+    those above it. `attributes` are what a format sets, or removes (None), and those of inserted text.
     """
     rows, at = [], []
     for version, time, payload in document.edits:
         for one in listed(payload):
             who = (version, payload.user_id, payload.user_name)
-            rows.append((*who, one.operation_type, one.position, units_of(one), one.content))
+            has = None if one.attributes is None else to_builtins(one.attributes)
+            rows.append((*who, one.operation_type, one.position, units_of(one), one.content, has))
             at.append(time)
-    columns = ["version", "user", "name", "operation", "position", "length", "content"]
+    columns = ["version", "user", "name", "operation", "position", "length", "content", "attributes"]
     times = pd.DatetimeIndex(_times(at), name="time")
     frame = pd.DataFrame(rows, columns=columns, index=times)
     return frame.astype({"user": "category", "name": "category", "operation": "category"})

@@ -51,6 +51,7 @@ def test_the_table_has_a_row_an_operation_on_the_text_after_those_above() -> Non
     assert list(table["version"]) == [1, 1, 1, 1, 2]
     assert list(table["operation"]) == ["delete", "insert", "insert", "format", "insert"]
     assert list(table["length"]) == [3, 2, 2, 3, 1]
+    assert list(table["attributes"]) == [None, {"bold": True}, None, {"italic": True}, None]
 
 
 def test_the_player_shows_a_batch_as_one_version() -> None:
