@@ -85,6 +85,13 @@ def watched_pair(
             sentinel.wait(HANG_SECONDS)
 
 
+def has_all(replica: RedisServer, master: RedisServer) -> bool:
+    """Return whether a replica has what its master has: one that has just come up may be behind for a moment."""
+    ours, theirs = (server.command("INFO", "replication") for server in (master, replica))
+    offset = ours.partition(b"master_repl_offset:")[2].partition(b"\r")[0]
+    return offset == theirs.partition(b"slave_repl_offset:")[2].partition(b"\r")[0]
+
+
 def _is_whole(server: RedisServer) -> bool:
     told = server.command("CLUSTER", "INFO")
     return b"cluster_state:ok" in told and f"cluster_known_nodes:{MASTERS}".encode() in told

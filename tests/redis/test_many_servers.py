@@ -51,6 +51,24 @@ async def test_two_nodes_on_a_cluster_make_one_sequence(cluster: list[RedisServe
 
 
 @asynchronous
+async def test_cursors_are_known_over_a_cluster_until_their_node_has_ended(
+    cluster: list[RedisServer], tmp_path: Path
+) -> None:
+    url, prefix, documents = cluster_url(cluster), tmp_path.name, [f"document:d{number}" for number in range(5)]
+    gone: dict[str, bytes] = {}
+    async with opened_node(url, prefix, "n2") as second:
+        second.engine.cursors.start(gone.__setitem__, lambda: None)
+        async with opened_node(url, prefix, "n1", grace=0.1) as first:
+            for document in documents:
+                await first.engine.cursors.put(document, "c1", document.encode())
+                assert await second.engine.cursors.elsewhere(document) == [document.encode()]
+        await eventually_async(lambda: len(gone) == len(documents))
+        assert gone == {document: document.encode() for document in documents}
+        for document in documents:
+            assert await second.engine.cursors.elsewhere(document) == []
+
+
+@asynchronous
 async def test_the_logs_slot_may_move_to_another_master(cluster: list[RedisServer], tmp_path: Path) -> None:
     url, prefix = cluster_url(cluster), tmp_path.name
     async with opened_node(url, prefix, "n1", joined=[CHANNEL]) as node:

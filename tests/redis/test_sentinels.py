@@ -15,8 +15,9 @@ from app.engine.redis.sentinels.votes import Vote, agreed_master
 from tests.engine.events import CHANNEL, event, numbers
 from tests.harness.coroutine_tests import asynchronous
 from tests.harness.eventually import eventually, eventually_async
+from tests.redis.cluster import has_all
 from tests.redis.nodes import OpenNode, opened_node
-from tests.redis.sentinels import WatchedOffice, watched_office
+from tests.redis.sentinels import watched_office
 
 PREFIX = "dossier"
 OLD, NEW = ("old", 1), ("new", 2)
@@ -56,7 +57,7 @@ async def test_a_node_that_is_left_with_the_old_master_does_not_wait_until_it_is
     with watched_office(tmp_path) as office:
         async with opened_node(office.url, PREFIX, "n1", joined=[CHANNEL]) as node:
             acked = [await node.publish(event(number)) for number in range(20)]
-            await asyncio.to_thread(eventually, lambda: _has_all(office), office.replica.log)
+            await asyncio.to_thread(eventually, lambda: has_all(office.replica, office.master), office.replica.log)
             await asyncio.to_thread(office.fail_over)
             taken = await node.publish_until_taken(event("after"))  # by the new one: the old one has no replica
             async with opened_node(office.url, PREFIX, "n2", joined=[CHANNEL]) as other:
@@ -73,7 +74,7 @@ async def test_a_master_that_one_of_three_names_is_not_followed(tmp_path: Path) 
     with watched_office(tmp_path) as office:
         async with opened_node(office.url, PREFIX, "n1", joined=[CHANNEL]) as node:
             await node.publish(event(1))
-            await asyncio.to_thread(eventually, lambda: _has_all(office), office.replica.log)
+            await asyncio.to_thread(eventually, lambda: has_all(office.replica, office.master), office.replica.log)
             for silent in office.sentinels[:2]:
                 silent.signal(signal.SIGSTOP)
             await asyncio.to_thread(office.fail_over)
@@ -104,13 +105,6 @@ async def test_a_node_keeps_its_master_while_most_sentinels_are_gone(tmp_path: P
             await node.publish_until_taken(event(1))
             await node.has(CHANNEL, 1)
             assert _followed(node) == office.master.port
-
-
-def _has_all(office: WatchedOffice) -> bool:
-    """Return whether the replica has what the master has."""
-    ours, theirs = (server.command("INFO", "replication") for server in (office.master, office.replica))
-    offset = ours.partition(b"master_repl_offset:")[2].partition(b"\r")[0]
-    return offset == theirs.partition(b"slave_repl_offset:")[2].partition(b"\r")[0]
 
 
 async def _asked_again(node: OpenNode) -> None:

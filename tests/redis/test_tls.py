@@ -14,11 +14,11 @@ from app.engine.ports.errors import EngineError
 from tests.engine.events import CHANNEL, event
 from tests.harness import tokens
 from tests.harness.coroutine_tests import asynchronous
-from tests.harness.eventually import HANG_SECONDS
+from tests.harness.eventually import HANG_SECONDS, eventually
 from tests.harness.redis_server import RedisServer
 from tests.harness.service import ROOT, Service, as_environment
 from tests.harness.wire import Client
-from tests.redis.cluster import cluster_url, redis_cluster, watched_pair
+from tests.redis.cluster import cluster_url, has_all, redis_cluster, watched_pair
 from tests.redis.nodes import opened_node
 from tests.redis.secure_server import PASSWORD, Authority, SecureServer, shipped_users
 
@@ -160,10 +160,11 @@ async def test_a_failover_that_sentinels_make_is_followed_over_tls(authority: Au
         return SecureServer(folder, authority, "--tls-replication", "yes", *options)
 
     watching = ["--port", "0", "--tls-port", "{port}", "--tls-replication", "yes", *authority.options("127.0.0.1")]
-    with watched_pair(tmp_path, make, watching) as (master, _, url):
+    with watched_pair(tmp_path, make, watching) as (master, replica, url):
         assert url.startswith("rediss+sentinel://")
         async with opened_node(url, "dossier", "n1", joined=[CHANNEL], ca_file=str(authority.file)) as node:
             await node.publish(event(1))
+            await asyncio.to_thread(eventually, lambda: has_all(replica, master), replica.log)  # else it would be lost
             await asyncio.to_thread(master.kill)
             await node.publish_until_taken(event(2))
             await node.has(CHANNEL, 2)
