@@ -103,3 +103,43 @@ def _place(document: DocumentEditor, text: str) -> tuple[int, int]:
 
 def _span(document: DocumentEditor, text: str) -> tuple[int, int]:
     return document.text.index(text), len(text)
+
+
+def test_an_accepted_suggestion_is_the_edit_that_undo_takes_back(service: Service) -> None:
+    async def scene() -> None:
+        ali, bea = (service.token(name, "write:document:*", name=name) for name in ("ali", "bea"))
+        async with (
+            DossierRealtimeClient(ali, service.url) as first,
+            DossierRealtimeClient(ali, service.url) as tab,
+            DossierRealtimeClient(bea, service.url) as second,
+            first.document("taken-back") as one,
+            tab.document("taken-back") as other,
+            second.document("taken-back") as two,
+        ):
+            two.insert(0, "Level of tax 5%.")
+            await two.wait_synced()
+            await eventually_async(lambda: one.text == other.text == two.text)
+            one.insert(0, "Article 1. ")
+            other.insert(other.length, "!")
+            await one.wait_synced()
+            await other.wait_synced()
+            await eventually_async(lambda: one.text == other.text == two.text)
+            suggested = await two.comments.suggest(*_place(two, "tax"), "levy", "better")
+            await one.comments.accept(suggested.id)
+            await eventually_async(lambda: one.text == other.text == two.text == "Article 1. Level of levy 5%.!")
+            assert one.undo()  # not the article: what the user did last
+            assert one.text == "Article 1. Level of tax 5%.!"
+            assert one.redo()
+            await one.wait_synced()
+            await eventually_async(lambda: other.text == two.text == "Article 1. Level of levy 5%.!")
+            assert other.undo()  # of another tab it is no edit
+            assert other.text == "Article 1. Level of levy 5%."
+            await other.wait_synced()
+            await eventually_async(lambda: one.text == other.text)
+            assert [one.undo(), one.undo(), one.undo()] == [True, True, False]
+            assert one.text == "Level of tax 5%."
+            await one.wait_synced()
+            await eventually_async(lambda: two.text == one.text)
+            assert [comment.status for comment in await two.comments.load()] == ["accepted"]
+
+    run(scene())

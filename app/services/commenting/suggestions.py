@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 from typing import TYPE_CHECKING, Final, NamedTuple
+from uuid import uuid4
 
 import msgspec
 
@@ -22,6 +23,7 @@ from dossier_realtime.ot.collab import VersionConflict
 from dossier_realtime.ot.flat import write
 from dossier_realtime.ot.places.anchors import moved
 from dossier_realtime.ot.units import to_units
+from dossier_realtime.protocol.documents.comments import acceptance_prefix
 from dossier_realtime.protocol.errors import ErrorCode
 
 if TYPE_CHECKING:
@@ -113,7 +115,7 @@ class Suggestions:
         by = act.identity
         submission = EditSubmission(
             EditAuthor(by.user_id, by.name, by.role),
-            write(plan.operation, plan.present.versioned.version),
+            write(plan.operation, plan.present.versioned.version, _edit_id(plan.kept.thread.comment.id)),
             answered.set_result,
             holds=holds,
             epoch=plan.epoch,
@@ -155,6 +157,11 @@ class Suggestions:
         if operation is None:
             raise CommentError(409, ErrorCode.VERSION_CONFLICT, _CHANGED)
         return operation
+
+
+def _edit_id(name: str) -> str:
+    """Return the id of an edit that tells its user's client which suggestion it is; another one for each attempt."""
+    return f"{acceptance_prefix(name)}{uuid4().hex[:16]}"
 
 
 def _accepted_by(plan: _Plan, version: int) -> CommentThread:

@@ -88,7 +88,8 @@ class DocumentComments:
         return await self._act("POST", f"/{comment_id}/reopen")
 
     async def accept(self, comment_id: str) -> DocumentCommentPayload:
-        """Accept a suggestion: it becomes text, by an edit of this user."""
+        """Accept a suggestion: it becomes text, by an edit of this user, which `undo` takes back."""
+        self._replica.comments.accepting.add(comment_id)  # before: the edit may come before the answer
         return await self._act("POST", f"/{comment_id}/accept")
 
     async def reject(self, comment_id: str) -> DocumentCommentPayload:

@@ -233,11 +233,12 @@ class DocumentReplica:
         try:
             match event:
                 case RemoteOperation(payload=by):
-                    unconfirmed, text = pending.unconfirmed, pending.server.text
+                    unconfirmed, text, local = pending.unconfirmed, pending.server.text, pending.local
                     change = pending.remote(self._own_or_nameless(by))
                     self._within = self._deletions.landing(by.within) or landing(pending.committed, unconfirmed, text)
                     effects = self._committed(version, by.user_id)
-                    effects += self._changed("remote", change, by.user_id, by.user_name)
+                    own = local if by.user_id == self.user_id and self.comments.is_accepted(by.op_id) else None
+                    effects += self._changed("remote", change, by, own)
                 case responses.OperationAck(payload=ack):
                     self.confirmed_version, self._id_was_taken = ack.version, False
                     before_it = pending.server
@@ -382,20 +383,19 @@ class DocumentReplica:
         return [CursorsMoved(self.channel)] if self._others.move(pending, before, author) else []
 
     def _changed(
-        self, origin: Origin, change: Operation, user_id: str | None = None, user_name: str | None = None
+        self, origin: Origin, change: Operation, by: RemoteOperationPayload | None = None, own: Document | None = None
     ) -> list[Effect]:
         """Report a change that is no local edit, and move the history and the user's cursor along."""
         within, self._within = self._within, None
         if not change.changes:
             return []
-        self._history.changed(change, within)
+        self._history.changed(change, within, own)
         self._caret.follow(change)
-        return [Changed(self.channel, self._change(origin, change, user_id, user_name))]
+        return [Changed(self.channel, self._change(origin, change, by))]
 
-    def _change(
-        self, origin: Origin, change: Operation, user_id: str | None = None, user_name: str | None = None
-    ) -> Change:
-        return Change(origin, edits_of(change), self.version, user_id, user_name)
+    def _change(self, origin: Origin, change: Operation, by: RemoteOperationPayload | None = None) -> Change:
+        author = (by.user_id, by.user_name) if by is not None else (None, None)
+        return Change(origin, edits_of(change), self.version, *author)
 
     def _set_state(self, *, takes_no_edits: bool, now: float) -> None:
         if self._takes_no_edits and not takes_no_edits and self._denied:

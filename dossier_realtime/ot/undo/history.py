@@ -46,11 +46,15 @@ class History:
         del self._undos[:-MAX_STEPS]
         self._redos.clear()
 
-    def changed(self, operation: Operation, within: Landing | None = None) -> None:
+    def changed(self, operation: Operation, within: Landing | None = None, own: Document | None = None) -> None:
         """Transform the steps along a change of the author's text that another user made.
 
-        `within`: the change is an insert into text that the author had deleted meanwhile.
+        `within`: the change is an insert into text that the author had deleted meanwhile. `own`: the text before it,
+        where the service made the change for the author: it is an edit as any other, and can be undone.
         """
+        if own is not None:
+            self.edited(operation, own)
+            return
         if within is None or not _place(self._undos, operation, within):
             _carry(self._undos, operation)
         _carry(self._redos, operation)

@@ -17,6 +17,11 @@ CommentStatus = Literal["open", "resolved", "accepted", "rejected", "removed"]
 Replacement = Annotated[str, Meta(max_length=MAX_REPLACEMENT, pattern=f"^[^\\x00]*{END}")]
 
 
+def acceptance_prefix(suggestion: str) -> str:
+    """Return how the `op_id` of the edit begins that a suggestion becomes when it is accepted."""
+    return f"accept-{suggestion}-"
+
+
 class CommentReply(Struct, kw_only=True):
     """A reply in the thread of a comment."""
 

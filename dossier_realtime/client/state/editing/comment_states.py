@@ -10,7 +10,7 @@ from msgspec import structs
 from dossier_realtime.ot.operations import Delete, DoesNotFit, Insert, Operation
 from dossier_realtime.ot.places.anchors import TextAnchor, moved
 from dossier_realtime.ot.units import to_units
-from dossier_realtime.protocol.documents.comments import DocumentCommentPayload
+from dossier_realtime.protocol.documents.comments import DocumentCommentPayload, acceptance_prefix
 
 _RECENT = 1_000  # operations kept: a comment that comes may be of a version that many ago
 
@@ -18,12 +18,14 @@ _RECENT = 1_000  # operations kept: a comment that comes may be of a version tha
 class CommentStates:
     """The comments of one document. `is_behind`: they must be read anew.
 
+    `accepting`: the suggestions that this client has accepted, whether they are answered or not.
     `resets` counts how often the text was loaded: a list that was asked for before is of another text.
     """
 
     def __init__(self) -> None:
         self.is_behind = True
         self.resets = 0
+        self.accepting: set[str] = set()
         self._comments: dict[str, DocumentCommentPayload] = {}
         self._anchors: dict[str, tuple[TextAnchor, int]] = {}  # and the version of each
         self._removed: set[str] = set()
@@ -38,6 +40,10 @@ class CommentStates:
         self._recent.clear()
         self._comments, self._anchors, self._told_at = {}, {}, {}
         self._head = 0
+
+    def is_accepted(self, op_id: str | None) -> bool:
+        """Return whether an edit is a suggestion that this client has accepted."""
+        return op_id is not None and any(op_id.startswith(acceptance_prefix(each)) for each in self.accepting)
 
     def move(self, operation: Operation, version: int) -> None:
         """Move the comments past what the server committed as `version`."""

@@ -84,7 +84,7 @@ export class SharedDocument {
     this.subscription = client.subscribe(
       this.channel,
       {
-        onMessage: (message) => this.run(() => follow(this.replica, message, client.userId)),
+        onMessage: (message) => this.run(() => follow(this.replica, message, client.userId, (id) => comments.isAccepted(id))),
         onError: (error) => this.failed(error),
         onEnd: (error) => this.ended(error),
       },

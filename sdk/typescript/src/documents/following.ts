@@ -4,11 +4,19 @@ import { seconds } from "./edits.js";
 import { CURSOR_REF, RETRY_AFTER } from "./refusals.js";
 import type { DocumentReplica } from "./replica.js";
 
-/** Hand a message of the document's channel to its replica. `userId`: of the user of this client. */
-export function follow(replica: DocumentReplica, message: ServerMessage, userId: string | undefined): void {
+/**
+ * Hand a message of the document's channel to its replica. `userId`: of the user of this client; `isAccepted`: whether an
+ * edit is a suggestion that this client has accepted.
+ */
+export function follow(
+  replica: DocumentReplica,
+  message: ServerMessage,
+  userId: string | undefined,
+  isAccepted: (opId: string) => boolean,
+): void {
   switch (message.type) {
     case "remote_operation":
-      return replica.remote(message.payload, userId);
+      return replica.remote(message.payload, userId, isAccepted(message.payload.op_id ?? ""));
     case "cursor_position":
       return replica.cursor(message.payload);
     case "cursor_gone":

@@ -175,17 +175,17 @@ export class DocumentReplica {
     this.send();
   }
 
-  /** Apply a committed operation. `userId`: of the user of this client. */
-  remote(by: RemoteOperationPayload, userId: string | undefined): void {
+  /** Apply a committed operation. `userId`: of the user of this client, who has made it elsewhere where it `isAccepted`. */
+  remote(by: RemoteOperationPayload, userId: string | undefined, isAccepted = false): void {
     this.follow((pending) => {
-      const { unconfirmed, server, inFlight, version } = pending;
+      const { unconfirmed, server, inFlight, version, local } = pending;
       // The id of another user's operation is not the id of the one in flight, were they spelled alike.
       const isOwn = inFlight !== undefined && by.op_id === inFlight.op_id && (!userId || by.user_id === userId);
       const change = pending.remote(isOwn ? by : { ...by, op_id: null });
       this.within = this.deletions.landing(by.within) ?? landing(pending.committed, unconfirmed, server.text);
       this.others.move(pending, version, by.user_id);
       this.caret.committed(pending.committed, by.user_id === userId);
-      this.changed("remote", change, by.user_id, by.user_name);
+      this.changed("remote", change, by.user_id, by.user_name, isAccepted && by.user_id === userId ? local : undefined);
       this.host.cursorsMoved();
     });
   }
@@ -379,11 +379,11 @@ export class DocumentReplica {
     this.send();
   }
 
-  private changed(origin: Origin, change: Operation, userId?: string, userName?: string): void {
+  private changed(origin: Origin, change: Operation, userId?: string, userName?: string, own?: TextDocument): void {
     const within = this.within;
     this.within = undefined;
     if (changes(change)) {
-      this.history.changed(change, within);
+      this.history.changed(change, within, own);
       this.caret.follow(change, false);
       this.host.changed(changeOf(origin, change, this.version, userId, userName));
     }

@@ -57,10 +57,14 @@ export class FakeDocument {
 
   /** Edit as another user would. */
   write(position: number, length: number, text: string, userId = "server"): void {
+    this.put(position, length, text, userId, `${userId}-${this.version}`);
+  }
+
+  private put(position: number, length: number, text: string, userId: string, opId: string): void {
     const steps: [number, ReturnType<typeof insert> | ReturnType<typeof remove>][] = [];
     if (text) steps.push([position, insert(text)]);
     if (length) steps.push([position + text.length, remove(length)]);
-    this.commit(ofSteps(steps, this.text.length), userId, `${userId}-${this.version}`, undefined);
+    this.commit(ofSteps(steps, this.text.length), userId, opId, undefined);
   }
 
   /** @internal Answer a subscribe: the whole text, or what came after a version. */
@@ -144,7 +148,9 @@ export class FakeDocument {
       const reply = { id: `reply-${++this.count}`, ...by, text: body.text };
       return this.told({ ...was, revision, replies: [...(was.replies ?? []), reply] } as unknown as DocumentCommentPayload);
     }
-    if (act === "accept") this.write(was.start, was.end - was.start, was.replacement ?? "", userId);
+    if (act === "accept") {
+      this.put(was.start, was.end - was.start, was.replacement ?? "", userId, `accept-${id}-${this.version}`);
+    }
     const statuses = { resolve: "resolved", reopen: "open", accept: "accepted", reject: "rejected" } as const;
     const status = statuses[act as keyof typeof statuses];
     if (!status) throw new Refused(404, "NOT_FOUND", "There is nothing at this path");

@@ -84,6 +84,20 @@ it("makes an accepted suggestion text for everybody, and a rejected one none", a
   expect(sara.text).toBe(ali.text);
 });
 
+it("takes an accepted suggestion back as the last edit of the user who accepted it, and of nobody else", async () => {
+  const { ali, sara } = await paper();
+  await Promise.all([ali.comments.load(), sara.comments.load()]);
+  sara.insert(0, "Article 1. ");
+  await sara.flush();
+  const idea = await ali.comments.suggest(15, 23, "Authority");
+  await sara.comments.accept(idea.id);
+  await until(sara, () => sara.text === "Article 1. The Authority shall pay.");
+  expect([sara.undo(), sara.text]).toEqual([true, "Article 1. The Ministry shall pay."]);
+  expect([sara.redo(), sara.text]).toEqual([true, "Article 1. The Authority shall pay."]);
+  expect([sara.undo(), sara.undo(), sara.undo(), sara.text]).toEqual([true, true, false, "The Ministry shall pay."]);
+  expect(ali.canUndo).toBe(false);
+});
+
 it("reads the comments again after a reconnect, and refuses those on text that is not saved", async () => {
   const { server, ali, sara } = await paper();
   await ali.comments.load();

@@ -48,6 +48,10 @@ describe.skipIf(!url)("a document at the service, beside its text", () => {
     await until(ali, () => ali.comments.all().length === 2);
     await ali.comments.accept(idea.id);
     await until(sara, () => sara.text === "المادة ١: تدفع الهيئة المبلغ.");
+    await until(ali, () => ali.text === sara.text);
+    expect([ali.undo(), ali.text]).toEqual([true, "المادة ١: تدفع الوزارة المبلغ."]); // what ali did last
+    expect([ali.redo(), ali.text]).toEqual([true, sara.text]);
+    await ali.flush(60);
     await expect(ali.comments.accept("no-such-comment")).rejects.toThrow(CallRefused);
     await ali.comments.resolve(made.id);
     await until(sara, () => sara.comments.all().every(({ status }) => status !== "open"));

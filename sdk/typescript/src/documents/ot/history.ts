@@ -54,8 +54,14 @@ export class History {
     this.redos.length = 0;
   }
 
-  /** Transform the steps along another's change; `within`: it is an insert into text that the author had deleted. */
-  changed(operation: Operation, within?: Landing): void {
+  /**
+   * Transform the steps along another's change; `within`: it is an insert into text that the author had deleted. `own`: the
+   * text before it, where the service made the change for the author: it is an edit as any other, and can be undone.
+   */
+  changed(operation: Operation, within?: Landing, own?: TextDocument): void {
+    if (own) {
+      return this.edited(operation, own, false);
+    }
     if (!within || !place(this.undos, operation, within)) {
       carry(this.undos, operation);
     }

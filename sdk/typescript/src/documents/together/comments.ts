@@ -28,6 +28,7 @@ export class DocumentComments {
   private readonly listeners: Listeners<readonly DocumentComment[]>;
   private readonly ends: (() => void)[];
   private readonly path: string;
+  private readonly accepting = new Set<string>(); // the suggestions that were accepted here
   private pending: Pending | undefined;
   private epoch = "";
   private isFollowed = false;
@@ -62,6 +63,11 @@ export class DocumentComments {
   /** Return the comments and suggestions in the order of the text; none before `load`. */
   all(): readonly DocumentComment[] {
     return this.isFollowed && this.pending ? this.states.shown(this.pending.unconfirmed) : [];
+  }
+
+  /** Return whether an edit is a suggestion that was accepted here. Not for users of the SDK. */
+  isAccepted(opId: string): boolean {
+    return [...this.accepting].some((id) => opId.startsWith(`accept-${id}-`));
   }
 
   /** Call `listener` with all comments when one is new, changed or removed. Returns the function that ends it. */
@@ -108,8 +114,9 @@ export class DocumentComments {
     return this.act("POST", `/${commentId}/reopen`);
   }
 
-  /** Accept a suggestion: it becomes text, by an edit of this user. */
+  /** Accept a suggestion: it becomes text, by an edit of this user, which `undo` takes back. */
   accept(commentId: string): Promise<DocumentComment> {
+    this.accepting.add(commentId); // before: the edit may come before the answer
     return this.act("POST", `/${commentId}/accept`);
   }
 
