@@ -85,7 +85,7 @@ class DocumentVersions(ServiceCalls):
         """Return the versions that have a name, in their order."""
         return (await self._call(NamedDocumentVersions, "GET", "/versions")).versions
 
-    async def name(self, name: str, version: int | None = None) -> NamedDocumentVersion:
+    async def name(self, name: str, version: int | str | None = None) -> NamedDocumentVersion:
         """Give a version a name, by default the present one; a name that another version has moves to it."""
         body = {} if version is None else {"version": version}
         return await self._call(NamedDocumentVersion, "PUT", f"/versions/{quote(name, safe='')}", body=body)
@@ -95,7 +95,7 @@ class DocumentVersions(ServiceCalls):
         return (await self._call(RestoredVersion, "POST", "/restore", body={"version": version})).version
 
     async def sign(
-        self, version: int | None = None, *, note: str | None = None, name: str | None = None
+        self, version: int | str | None = None, *, note: str | None = None, name: str | None = None
     ) -> SignedSnapshot:
         """Have a version signed by the service, by default the present one, and return it with its text.
 

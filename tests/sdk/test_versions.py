@@ -47,7 +47,9 @@ def test_versions_are_listed_named_compared_and_restored(service: Service) -> No
             assert (await versions.text()).content == "وقّع الوزير"
             assert (await versions.text()).version == restored
             assert [one.name for one in await versions.named()] == ["المسودة"]
-            with pytest.raises(DeniedError, match="the oldest kept is 0") as absent:
+            signed, named = await versions.sign("المسودة"), await versions.name("نسخة", "المسودة")
+            assert signed.statement.version == named.version < restored
+            with pytest.raises(DeniedError, match="No version is named no such name; GET …/versions lists") as absent:
                 await versions.text("no such name")
             assert absent.value.error_code is ErrorCode.NOT_FOUND
         async with DocumentVersions("versions-1", "no-token", service.http) as stranger:

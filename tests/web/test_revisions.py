@@ -82,12 +82,19 @@ async def test_a_version_has_a_name_and_is_read_and_compared_by_it(service: Serv
     ]
     moved = ask(service, writer, "PUT", f"{document}/versions/final", json={"version": 1})
     assert moved[1]["version"] == 1
-    for said, method, path, body in (
+    status, answer = ask(service, writer, "PUT", f"{document}/versions/same", json={"version": "final"})
+    assert (status, answer["version"]) == (200, 1)
+    status, answer = ask(service, writer, "POST", f"{document}/snapshots", json={"version": "same"})
+    assert (status, answer["statement"]["version"]) == (200, 1)
+    calls: tuple[tuple[str, str, str, object], ...] = (
+        ("No version is named nowhere", "POST", f"{document}/snapshots", {"version": "nowhere"}),
+        ("No version is named nowhere", "PUT", f"{document}/versions/late", {"version": "nowhere"}),
         ("No version is named nowhere", "GET", f"{document}?version=nowhere", None),
         ("There is no version 3 yet", "GET", f"{document}?version=3", None),
         ("There is no version 3 yet", "GET", f"{document}/diff?from=0&to=3", None),
         ("There is no version 3 yet", "PUT", f"{document}/versions/late", {"version": 3}),
-    ):
+    )
+    for said, method, path, body in calls:
         status, answer = ask(service, writer, method, path, json=body)
         assert (status, answer["error_code"], answer["oldest"], answer["version"]) == (404, "NOT_FOUND", 0, 2), path
         assert answer["message"].startswith(said), path

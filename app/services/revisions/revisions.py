@@ -103,6 +103,10 @@ class Revisions:
         tip, oldest = (await self._broker.position(channel)).offset, await self._store.oldest(channel)
         raise VersionNotKeptError(asked, oldest, tip)
 
+    async def given(self, channel: str, asked: int | str | None) -> int | None:
+        """Return the number of a version given as number or name; None for the present one. Raises as `version_of`."""
+        return None if asked is None else await self.version_of(channel, str(asked))
+
     async def at(self, channel: str, version: int) -> VersionedDocument:
         """Return the document as it was at a version. Raises VersionNotKeptError and Unavailable."""
         await self.kept(channel, version)

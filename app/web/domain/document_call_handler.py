@@ -79,6 +79,14 @@ class DocumentCallHandler(AuthenticatedHandler):
         self.refuse(400, ErrorCode.INVALID_MESSAGE_FORMAT, f"{name} is the number of a version, or its name")
         return ""
 
+    def is_version(self, version: int | str | None) -> bool:
+        """Return whether a version in a body is a number or a name; answer 400 where not."""
+        if not isinstance(version, str) or is_name(version):
+            return True
+        text = "A version is the number or the name of one (at $.version)"
+        self.refuse(400, ErrorCode.INVALID_MESSAGE_FORMAT, text, path="$.version")
+        return False
+
     def refuse_version(self, absent: VersionNotKeptError) -> None:
         """Answer 404 with the oldest version that has a text, and the present one."""
         self.refuse(404, ErrorCode.NOT_FOUND, str(absent), oldest=absent.oldest, version=absent.version)

@@ -15,10 +15,9 @@ from app.services.editing.edit_submission import EditAuthor, EditSubmission, Who
 from app.services.errors import Unavailable
 from app.services.revisions.revisions import VersionNotKeptError
 from dossier_realtime.protocol.authorization import Right
-from dossier_realtime.protocol.errors import ErrorCode
 from dossier_realtime.protocol.http.revisions import DocumentRestore, RestoredVersion
 
-from .document_call_handler import DocumentCallHandler, is_name
+from .document_call_handler import DocumentCallHandler
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -82,10 +81,4 @@ class DocumentRestoreHandler(DocumentCallHandler):
     def _said(self) -> str | None:
         """Return the version in the body, as a number or a name; answer 400 for none."""
         body = self.read_body(DocumentRestore)
-        if body is None:
-            return None
-        if isinstance(body.version, str) and not is_name(body.version):
-            text = "A version is the number or the name of one (at $.version)"
-            self.refuse(400, ErrorCode.INVALID_MESSAGE_FORMAT, text, path="$.version")
-            return None
-        return str(body.version)
+        return None if body is None or not self.is_version(body.version) else str(body.version)

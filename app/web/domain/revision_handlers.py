@@ -106,12 +106,12 @@ class NamedVersionHandler(DocumentCallHandler):
             self.refuse(400, ErrorCode.INVALID_MESSAGE_FORMAT, text)
             return
         body = self.read_body(VersionName)
-        if body is None:
+        if body is None or not self.is_version(body.version):
             return
         revisions = self.context.domain.revisions
         try:
             had = {one.name: one for one in await revisions.named(channel)}
-            version = await revisions.kept(channel, body.version)
+            version = await revisions.kept(channel, await revisions.given(channel, body.version))
             if not await self.context.domain.documents.exists(channel):
                 self.refuse(404, ErrorCode.NOT_FOUND, "The document has no version yet; write to it first")
                 return

@@ -7,7 +7,7 @@ from typing import Annotated
 from msgspec import Meta, Struct, json
 
 from ..fields import Count, Id, Level, Line, Timestamp
-from ..http.revisions import MAX_VERSION_NAME
+from ..http.revisions import MAX_VERSION_NAME, VersionRef
 from ..responses import FormatRun
 
 MAX_PRESENT = 100  # users that a snapshot names; `present_count` is exact
@@ -15,9 +15,9 @@ Sha256 = Annotated[str, Meta(pattern="^[0-9a-f]{64}$")]
 
 
 class SnapshotRequest(Struct, forbid_unknown_fields=True):
-    """The version to sign, by default the present one; words about it; a name that the version gets."""
+    """The version to sign, by number or name, by default the present one; words about it; a name that it gets."""
 
-    version: Count | None = None
+    version: VersionRef | None = None
     note: Line | None = None
     name: Annotated[str, Meta(min_length=1, max_length=MAX_VERSION_NAME)] | None = None
 

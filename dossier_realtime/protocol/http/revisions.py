@@ -15,9 +15,9 @@ VersionRef = Annotated[str, Meta(min_length=1, max_length=MAX_VERSION_NAME)] | C
 
 
 class VersionName(Struct, forbid_unknown_fields=True):
-    """The version that gets a name; the present one where it is left out."""
+    """The version that gets a name, by its number or a name that it has; the present one where it is left out."""
 
-    version: Count | None = None
+    version: VersionRef | None = None
 
 
 class DocumentRestore(Struct, forbid_unknown_fields=True):

@@ -48,7 +48,7 @@ class DocumentSnapshotsHandler(DocumentCallHandler):
         if identity is None:
             return
         body = self.read_body(SnapshotRequest)
-        if body is None or not self._may_name(body.name, identity, channel):
+        if body is None or not self.is_version(body.version) or not self._may_name(body.name, identity, channel):
             return
         snapshots, revisions = self.context.domain.snapshots, self.context.domain.revisions
         try:
@@ -64,7 +64,8 @@ class DocumentSnapshotsHandler(DocumentCallHandler):
             if body.name is not None and body.name not in named and len(named) >= MAX_NAMED:
                 self.refuse(409, ErrorCode.VERSION_CONFLICT, f"The document has {MAX_NAMED} names; move one of them")
                 return
-            unsigned = await snapshots.prepare(channel, body.version, identity, body.note, body.name)
+            wanted = await revisions.given(channel, body.version)
+            unsigned = await snapshots.prepare(channel, wanted, identity, body.note, body.name)
             told = unsigned.statement
             after: Facts = {
                 "snapshots": before + 1,
