@@ -12,7 +12,7 @@ from app.core.sessions.session import Session
 from app.node.connections.connection_limit import ConnectionLimit
 from app.node.connections.connection_sets import ConnectionSets
 from app.node.connections.disconnect_queue import DisconnectQueue
-from app.node.connections.farewells import FIRST_SHARE, farewell, takes_over
+from app.node.connections.farewells import farewell, look_seconds, takes_over
 from app.node.connections.recheck_queue import RecheckQueue
 from app.node.connections.registry import Registry
 from app.node.connections.shared_budgets import SharedBudgets
@@ -205,12 +205,13 @@ class Node:
         self.draining = True
         seconds = self.limits.drain_seconds
         deadline = self.loop.time() + seconds
-        self.is_taken_over = await self._is_taken_over(self.loop.time() + FIRST_SHARE * seconds)
+        self.is_taken_over = await self._is_taken_over(self.loop.time() + look_seconds(seconds))
+        left = max(0.0, deadline - self.loop.time())
         for connection in list(self.registry.connections.values()):
             await self.turns.wait()
             session = connection.session
             chances = random.random(), random.random()  # noqa: S311  jitter
-            goodbye = farewell(seconds, chances, is_taken_over=self.is_taken_over)
+            goodbye = farewell(left, chances, is_taken_over=self.is_taken_over)
             if connection.closing is None and session.session_id:
                 state = ConnectionStateMessage(
                     state="reconnecting",

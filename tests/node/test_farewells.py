@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from app.engine.ports.sessions import NodeRecord
-from app.node.connections.farewells import FRESH_SECONDS, farewell, takes_over
+from app.node.connections.farewells import FRESH_SECONDS, farewell, look_seconds, takes_over
 
 _SECONDS = st.floats(0, 300)
 _CHANCE = st.floats(0, 1, exclude_max=True)
@@ -34,6 +34,14 @@ def test_the_moments_are_spread_over_the_drain(seconds: float, is_taken_over: bo
     said = [farewell(seconds, (n / 100, n / 100), is_taken_over=is_taken_over) for n in range(100)]
     assert max(one.closes_in for one in said) - min(one.closes_in for one in said) >= 0.65 * seconds
     assert len({one.retry_after for one in said}) > 10
+
+
+@given(_SECONDS)
+def test_a_node_that_has_just_started_is_looked_for_and_half_of_the_drain_is_left_for_the_clients(
+    seconds: float,
+) -> None:
+    assert look_seconds(seconds) <= seconds / 2
+    assert look_seconds(seconds) >= min(3.0, seconds / 2)
 
 
 def _record(node: str, at: int, ready: float) -> NodeRecord:
