@@ -8,6 +8,7 @@ from collections.abc import Iterator
 import pytest
 
 from dossier_realtime.client import DossierRealtimeClient
+from dossier_realtime.client.together import field_lock
 from tests.harness.eventually import eventually_async
 from tests.harness.service import Service
 from tests.sdk.client_harness import run
@@ -47,6 +48,26 @@ def test_a_block_holds_a_field_and_the_next_one_has_it_after(service: Service) -
                 assert other.is_own
                 await eventually_async(lambda: ali.presence(channel).locks["clause.3"].user_id == "bea")
             await eventually_async(lambda: "clause.3" not in ali.presence(channel).locks)
+
+    run(scene())
+
+
+def test_who_waits_for_a_field_has_it_as_soon_as_it_is_free(service: Service, monkeypatch: pytest.MonkeyPatch) -> None:
+    channel = "document:queue"
+    monkeypatch.setattr(field_lock, "_RENEWALS", 0.01)  # of a lease: no renewal comes while this runs
+
+    async def scene() -> None:
+        async with (
+            _client(service, "ali") as ali,
+            _client(service, "bea") as bea,
+            ali.document("queue"),
+            bea.document("queue"),
+            ali.hold(channel, "clause.3", seconds=300) as first,
+            bea.hold(channel, "clause.3", seconds=300) as second,
+        ):
+            assert not second.is_own
+            await first.release()
+            await eventually_async(lambda: second.is_own)
 
     run(scene())
 

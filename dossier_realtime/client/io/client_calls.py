@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     from ..state.outbound_frames import Sendable
     from ..subscription import Subscription
     from .http_calls import HttpCalls
+    from .listeners import Listeners
 
 
 class ClientCalls:
@@ -18,6 +19,7 @@ class ClientCalls:
 
     if TYPE_CHECKING:
         _http: HttpCalls
+        _listeners: Listeners
 
         @property
         def user_id(self) -> str | None:

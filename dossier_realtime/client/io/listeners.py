@@ -38,6 +38,7 @@ class Listeners:
         self.on_inbox: list[Callable[[InboxState], Any]] = []
         self.on_error: list[OnError] = []
         self.on_unknown: list[OnUnknown] = []
+        self.watching: list[Callable[[ShowPresence], None]] = []  # of the SDK itself: called at once
         self._inbox_state: InboxState
         self._subscriptions: dict[str, list[SubscriptionState]] = {}
         self._callbacks = CallbackQueue(spawn)
@@ -73,12 +74,19 @@ class Listeners:
                     subscription.abandoned = True
                     subscription.end(error)
             case _:
-                if isinstance(effect, Deliver) and isinstance(effect.event, InboxState):
-                    self._inbox(effect.event)
-                if isinstance(effect, DeliverUnknown):
-                    self._tell_all(self.on_unknown, effect.message, "on_unknown")
+                self._tell_client(effect)
                 for subscription in tuple(self._subscriptions.get(effect.channel or "", ())):
                     self._hand(subscription, effect)
+
+    def _tell_client(self, effect: CallbackEffect) -> None:
+        """Pass an effect of a channel to the callbacks of the client that it is for too."""
+        if isinstance(effect, Deliver) and isinstance(effect.event, InboxState):
+            self._inbox(effect.event)
+        if isinstance(effect, DeliverUnknown):
+            self._tell_all(self.on_unknown, effect.message, "on_unknown")
+        if isinstance(effect, ShowPresence):
+            for look in tuple(self.watching):
+                look(effect)
 
     def _hand(
         self, subscription: SubscriptionState, effect: Deliver | DeliverUnknown | ShowPresence | Ready | ErrorReport

@@ -22,6 +22,7 @@ from dossier_realtime.protocol.documents.field_locks import (
 
 from ..errors import ConnectionClosed, RealtimeError
 from ..io.client_calls import ClientCalls
+from ..state.effects import ShowPresence
 
 _RENEWALS = 3  # of a lease, while it runs
 
@@ -33,7 +34,7 @@ class FieldLock:
             if not lock.is_own:
                 print(f"{lock.holder.name} works on this clause")
 
-    While another user has the field, it is asked for again with each renewal, and is the user's own once it is free.
+    While another user has the field, it is asked for again with each renewal and as soon as it is free.
     The block runs either way: a lock refuses no edit. `client.presence(channel).locks` has all of a channel.
     """
 
@@ -43,11 +44,13 @@ class FieldLock:
         payload: LockPayload,
         ask: Callable[[LockField | UnlockField], Awaitable[LockState]],
         user_id: Callable[[], str | None],
+        watched: list[Callable[[ShowPresence], None]],
     ) -> None:
         self.channel, self.field = channel, payload.field
         self.holder = LockStatePayload(field=payload.field)
         """The state that the service told last: `user_id`, `name` and `expires_in` of the holder."""
         self._payload, self._ask, self._user_id = payload, ask, user_id
+        self._watched, self._freed = watched, asyncio.Event()
         self._renewing: asyncio.Task[None] | None = None
 
     @property
@@ -68,7 +71,12 @@ class FieldLock:
         self.holder = (await self._ask(UnlockField(channel=self.channel, payload=UnlockPayload(self.field)))).payload
 
     async def __aenter__(self) -> Self:
-        await self.take()
+        self._watched.append(self._look)  # before: it may be free as soon as it is told to be taken
+        try:
+            await self.take()
+        except BaseException:
+            self._watched.remove(self._look)
+            raise
         self._renewing = asyncio.create_task(self._renew())
         return self
 
@@ -76,15 +84,24 @@ class FieldLock:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         if self._renewing is not None:
+            self._watched.remove(self._look)
             self._renewing.cancel()
             with suppress(asyncio.CancelledError):
                 await self._renewing
         with suppress(RealtimeError):  # without a connection it ends by itself
             await self.release()
 
+    def _look(self, shown: ShowPresence) -> None:
+        """Note that the field of another user has become free."""
+        if shown.channel == self.channel and self.field not in shown.presence.locks and not self.is_own:
+            self._freed.set()
+
     async def _renew(self) -> None:
         while True:
-            await asyncio.sleep(self._payload.seconds / _RENEWALS)
+            with suppress(TimeoutError):
+                async with asyncio.timeout(self._payload.seconds / _RENEWALS):
+                    await self._freed.wait()
+            self._freed.clear()
             try:
                 await self.take()
             except ConnectionClosed:
@@ -107,4 +124,4 @@ class LockCalls(ClientCalls):
             assert isinstance(answer, LockState)  # noqa: S101  it is answered by nothing else
             return answer
 
-        return FieldLock(channel, LockPayload(field, seconds), ask, lambda: self.user_id)
+        return FieldLock(channel, LockPayload(field, seconds), ask, lambda: self.user_id, self._listeners.watching)

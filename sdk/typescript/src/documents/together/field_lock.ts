@@ -9,7 +9,7 @@ const RENEWALS = 3; // of a lease, while it runs
 /**
  * A lock that `hold` took, renewed until `release`.
  *
- * While another user has the field, it is asked for again with each renewal, and is the user's own once it is free.
+ * While another user has the field, it is asked for again with each renewal and as soon as it is free.
  * `client.presence(channel).locks` has all of a channel.
  */
 export class FieldLock {
@@ -17,6 +17,7 @@ export class FieldLock {
   holder: LockStatePayload;
   private timer: ReturnType<typeof setTimeout> | undefined;
   private isReleased = false;
+  private readonly watch: () => void; // ends the look for the moment in which the field is free
 
   /** Use `hold`. */
   constructor(
@@ -26,6 +27,13 @@ export class FieldLock {
     private readonly seconds: number,
   ) {
     this.holder = { field };
+    this.watch = client.on("lock_state", ({ channel: of, payload }) => {
+      const isFreed = of === channel && payload.field === field && payload.user_id == null;
+      if (isFreed && !this.isOwn && !this.isReleased && this.timer !== undefined) {
+        clearTimeout(this.timer);
+        void this.renew();
+      }
+    });
   }
 
   /** True while the user has the field, as far as the service told. */
@@ -49,6 +57,7 @@ export class FieldLock {
   async release(): Promise<void> {
     const { channel, field } = this;
     this.isReleased = true;
+    this.watch();
     clearTimeout(this.timer);
     const answer = await this.client.request({ type: "unlock", channel, payload: { field } });
     if (answer.type === "lock_state") {
