@@ -30,6 +30,7 @@ MADE = {
     *(
         "b",
         "bdi",
+        "br",
         "button",
         "circle",
         "dd",
