@@ -29,6 +29,7 @@ from app.node.sockets.timers import Timers
 from app.node.sockets.turns import Turns
 from app.node.subscriptions.hub import Hub
 from app.node.subscriptions.subscriptions import Subscriptions
+from app.telemetry.stalls import MeasuredLoop
 from dossier_realtime.protocol.errors import CloseCode
 from dossier_realtime.protocol.responses import ConnectionStateMessage
 
@@ -72,7 +73,8 @@ class Node:
         self.timers = Timers(self._tick_sooner)
         self.budgets = SharedBudgets(self.engine.rates, clock)
         self.refusals = RefusalBudgets(self.limits.refusals)
-        self.turns = Turns(self.loop)
+        at_turn_end = self.loop.call_at_turn_end if isinstance(self.loop, MeasuredLoop) else None
+        self.turns = Turns(self.loop, at_turn_end=at_turn_end)
         self.turns.before_others = self.flusher.flush
         self.background = Background(self.loop)
         self.hub: Hub[Connection] = Hub()

@@ -8,12 +8,14 @@ from __future__ import annotations
 import asyncio
 import selectors
 import time
+from contextlib import suppress
 from typing import TYPE_CHECKING
 
 from .minute import MinuteSlots
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    import socket
+    from collections.abc import Callable, Sized
 
 STANDSTILL_SECONDS = 1.0
 """So much later than asked for, and it was no busy turn: the process did not run."""
@@ -51,8 +53,11 @@ class _MeasuringSelector(selectors.DefaultSelector):
         self._stalls = stalls
         self._clock = clock
         self._since = clock()
+        self.end_turn: Callable[[], bool] | None = None  # returns whether there is more to do before a wait
 
     def select(self, timeout: float | None = None) -> list[tuple[selectors.SelectorKey, int]]:
+        if self.end_turn is not None and self.end_turn():
+            timeout = 0.0
         now = self._clock()
         self._stalls.observe(now - self._since, now)
         ready = super().select(timeout)
@@ -65,11 +70,48 @@ class _MeasuringSelector(selectors.DefaultSelector):
 
 
 class MeasuredLoop(asyncio.SelectorEventLoop):
-    """An event loop that knows its longest turn, and reads before it judges time after a standstill."""
+    """An event loop that knows its longest turn, and reads before it judges time after a standstill.
+
+    What a turn has gathered is done at its end (`call_at_turn_end`) and not in a turn of its own.
+    """
+
+    # asyncio's own: the callbacks of the next turn, and the socket that has a byte when another thread has called
+    _ready: Sized
+    _ssock: socket.socket | None
+    _process_self_data: Callable[[bytes], None]
 
     def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
         self.stalls = Stalls()
-        super().__init__(_MeasuringSelector(self.stalls, clock))
+        self._at_turn_end: list[Callable[[], None]] = []
+        selector = _MeasuringSelector(self.stalls, clock)
+        super().__init__(selector)
+        selector.end_turn = self._end_turn
+
+    def call_at_turn_end(self, callback: Callable[[], None]) -> None:
+        """Call it before the loop looks at its sockets the next time; it may call `call_soon`, and sets no timer."""
+        self._at_turn_end.append(callback)
+
+    def _end_turn(self) -> bool:
+        if not self._at_turn_end:
+            return False
+        callbacks, self._at_turn_end = self._at_turn_end, []
+        for callback in callbacks:
+            try:
+                callback()
+            except Exception as wrong:
+                self.call_exception_handler({"message": "work at the end of a turn failed", "exception": wrong})
+        return bool(self._ready or self._at_turn_end)
+
+    def _read_from_self(self) -> None:
+        """Read once where asyncio reads until nothing is left: what is left is reported again."""
+        with suppress(BlockingIOError, InterruptedError):
+            if self._ssock is not None and (data := self._ssock.recv(4096)):
+                self._process_self_data(data)
+
+
+def at_turn_end(loop: asyncio.AbstractEventLoop) -> Callable[[Callable[[], None]], object]:
+    """Return what calls a function at the end of the present turn; on a loop that is not ours, in a turn of its own."""
+    return loop.call_at_turn_end if isinstance(loop, MeasuredLoop) else loop.call_soon
 
 
 def longest_stall() -> float:

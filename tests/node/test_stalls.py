@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import signal
+import threading
 from collections.abc import Sequence
 from types import SimpleNamespace
 from typing import Any, cast
@@ -20,7 +22,7 @@ from app.node.connections.recheck_queue import RecheckQueue
 from app.node.sockets.flusher import Flusher
 from app.node.sockets.outbox import Outbox
 from app.node.sockets.turns import Turns
-from app.telemetry.stalls import MeasuredLoop, Stalls
+from app.telemetry.stalls import MeasuredLoop, Stalls, at_turn_end
 
 
 class _Counted:
@@ -201,3 +203,61 @@ def test_a_measured_loop_knows_its_longest_turn() -> None:
     loop = MeasuredLoop(clock)
     with asyncio.Runner(loop_factory=lambda: loop) as runner:
         assert runner.run(scene()) == 3.0
+
+
+def test_what_a_turn_gathered_is_done_at_its_end_and_what_that_asks_for_in_the_next_one() -> None:
+    done: list[str] = []
+
+    async def scene() -> None:
+        loop = asyncio.get_running_loop()
+        call = at_turn_end(loop)
+
+        def fails() -> None:
+            done.append("fails")
+            raise ValueError("nobody thought of this")
+
+        def gathers() -> None:
+            done.append("end")
+            loop.call_soon(done.append, "next")  # nothing else wakes the loop: a wait would last for ever
+            call(lambda: done.append("later"))
+
+        loop.set_exception_handler(lambda _, context: done.append(str(context["exception"])))
+        loop.call_soon(done.append, "turn")
+        call(fails)
+        call(gathers)
+        while "later" not in done:
+            await asyncio.get_running_loop().run_in_executor(None, lambda: None)  # called from another thread
+
+    with asyncio.Runner(loop_factory=MeasuredLoop) as runner:
+        runner.run(scene())
+    assert done[:5] == ["turn", "fails", "nobody thought of this", "end", "next"]
+    assert done[5:] == ["later"]
+
+
+def test_signals_and_other_threads_wake_the_loop_however_many_call_at_once() -> None:
+    async def scene() -> None:
+        loop = asyncio.get_running_loop()
+        heard: list[int] = []
+        all_heard = asyncio.Event()
+
+        def receive(number: int) -> None:
+            heard.append(number)
+            if len(heard) == 8 * 10_000 + 1:
+                all_heard.set()
+
+        def call() -> None:
+            for number in range(10_000):
+                loop.call_soon_threadsafe(receive, number)
+
+        threads = [threading.Thread(target=call) for _ in range(8)]
+        for thread in threads:
+            thread.start()
+        loop.add_signal_handler(signal.SIGUSR2, hear, 0)
+        signal.raise_signal(signal.SIGUSR2)
+        await asyncio.wait_for(all_heard.wait(), 120)
+        for thread in threads:
+            thread.join()
+        loop.remove_signal_handler(signal.SIGUSR2)
+
+    with asyncio.Runner(loop_factory=MeasuredLoop) as runner:
+        runner.run(scene())

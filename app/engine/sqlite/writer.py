@@ -20,6 +20,8 @@ from typing import Any, Final, NamedTuple, TypeVar
 
 import structlog
 
+from app.telemetry.stalls import MeasuredLoop
+
 T = TypeVar("T")
 Work = Callable[[sqlite3.Connection], T]
 
@@ -64,6 +66,7 @@ class Writer:
         self._connection, self._unavailable, self._rolled_back = connection, unavailable, rolled_back
         self._loop = asyncio.get_running_loop()
         self._queue: SimpleQueue[_Job | None] = SimpleQueue()
+        self._fresh: list[_Job] = []  # of this turn of the loop: the thread is woken once, when the loop rests
         self._limit, self._waiting = limit, 0
         self._trouble = ""
         self._outcomes: deque[_Outcome] = deque()
@@ -89,20 +92,32 @@ class Writer:
         if self._waiting >= self._limit:
             raise self._unavailable("Too many changes wait for the disk: try again in a few seconds")
         future: asyncio.Future[T] = self._loop.create_future()
-        self._waiting += 1
-        self._queue.put(_Job(work, then, future, copy_context()))
+        self._add(_Job(work, then, future, copy_context()))
         return future
 
     def post(self, work: Work[T], then: Callable[[T], None] | None = None) -> None:
         """Submit a job without waiting for it; it may be lost when the disk refuses."""
         if not self._closing and self._waiting < self._limit:
-            self._waiting += 1
-            self._queue.put(_Job(work, then, None, copy_context()))
+            self._add(_Job(work, then, None, copy_context()))
+
+    def _add(self, job: _Job) -> None:
+        self._waiting += 1
+        self._fresh.append(job)
+        if not isinstance(self._loop, MeasuredLoop):
+            self._hand_over()
+        elif len(self._fresh) == 1:
+            self._loop.call_at_turn_end(self._hand_over)
+
+    def _hand_over(self) -> None:
+        jobs, self._fresh = self._fresh, []
+        for job in jobs:
+            self._queue.put(job)
 
     async def close(self) -> None:
         """Run all jobs that wait, then stop the thread and close the connection."""
         if not self._closing:
             self._closing = True
+            self._hand_over()
             self._queue.put(None)
             await self._loop.run_in_executor(None, self._thread.join)
             while self._outcomes:  # noqa: ASYNC110  they are delivered in turns of this loop

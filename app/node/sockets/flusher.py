@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final, Protocol
 
 from app.node.sockets.queued_frames import TimedFrame
+from app.telemetry.stalls import at_turn_end
 
 if TYPE_CHECKING:
     import asyncio
@@ -33,12 +34,13 @@ class Flusher:
     time (steady clock) and the number of receivers.
     """
 
-    __slots__ = ("_counts", "_delivered", "_dirty", "_loop", "_written")
+    __slots__ = ("_at_turn_end", "_counts", "_delivered", "_dirty", "_loop", "_written")
 
     def __init__(
         self, loop: asyncio.AbstractEventLoop, delivered: Callable[[float, float, int], None] | None = None
     ) -> None:
         self._loop = loop
+        self._at_turn_end = at_turn_end(loop)
         self._delivered = delivered
         self._dirty: list[Flushable] = []
         # The frames that the kernel took since the last report, and for how many outboxes in a row. A broadcast gives
@@ -49,7 +51,7 @@ class Flusher:
     def add(self, outbox: Flushable) -> None:
         """Flush the outbox before the next tick ends."""
         if not self._dirty:
-            self._loop.call_soon(self._run)
+            self._at_turn_end(self._run)
         self._dirty.append(outbox)
 
     def flush(self) -> None:

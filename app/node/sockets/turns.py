@@ -50,6 +50,7 @@ class Turns:
     """The budget of the loop's present turn, and the work that waits for a later one.
 
     `deferred` counts units that had to wait; `most` is the largest number of units that one turn has done for sessions.
+    `at_turn_end` calls a function before the loop looks at its sockets; without it a turn is begun in its course.
     """
 
     def __init__(
@@ -58,11 +59,13 @@ class Turns:
         units: int = UNITS,
         seconds: float = SECONDS,
         clock: Callable[[], float] = time.perf_counter,
+        at_turn_end: Callable[[Callable[[], None]], object] | None = None,
     ) -> None:
         self._loop = loop
         self._units = units
         self._seconds = seconds
         self._clock = clock
+        self._at_turn_end = at_turn_end
         self._queues: tuple[deque[Callable[[], bool]], ...] = tuple(deque() for _ in Lane)
         self._context = Context()  # not the context (the origin) of the work that asks for the turn
         self._spent = 0
@@ -169,7 +172,16 @@ class Turns:
         # A callback scheduled now runs first in the next turn, before the events that its poll brings.
         if not self._is_next_turn_asked:
             self._is_next_turn_asked = True
+            if self._at_turn_end is None:
+                self._loop.call_soon(self._begin, context=self._context)
+            else:
+                self._at_turn_end(self._end)
+
+    def _end(self) -> None:
+        if self.waiting:
             self._loop.call_soon(self._begin, context=self._context)
+        else:
+            self._begin()
 
     def _begin(self) -> None:
         self._is_next_turn_asked = False
