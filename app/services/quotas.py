@@ -111,14 +111,7 @@ class Quotas:
 
         Raises QuotaExceeded and Unavailable, and then charges nothing.
         """
-        self._spend(user_id, role, "channels", channels)
-        try:
-            self._spend(user_id, role, "stored", stored)
-        except QuotaExceeded:
-            self.give_back(user_id, channels=channels, stored=0)
-            raise
-        costs: dict[Quota, int] = {"channels": channels, "stored": stored}
-        late = [kind for kind, cost in costs.items() if cost and self._is_ahead(user_id, role, kind)]
+        late = self._spend_both(user_id, role, channels=channels, stored=stored)
         if not late:
             return
         try:
@@ -131,7 +124,29 @@ class Quotas:
             _, spent = self.limiter.spent(user_id, kind, steady)
             if spent > self.limiter.limit_of(user_id, role, kind, steady):
                 self.give_back(user_id, channels=channels, stored=stored)
-                raise _refusal(kind, self.limiter.spend(user_id, role, kind, steady, costs[kind]))
+                cost = channels if kind == "channels" else stored
+                raise _refusal(kind, self.limiter.spend(user_id, role, kind, steady, cost))
+
+    def charge_at_once(self, user_id: str, role: str, *, channels: int, stored: int) -> bool:
+        """Charge as `charge` does; return False, with nothing charged, where that would wait or refuse."""
+        try:
+            late = self._spend_both(user_id, role, channels=channels, stored=stored)
+        except QuotaExceeded:
+            return False
+        if late:
+            self.give_back(user_id, channels=channels, stored=stored)
+        return not late
+
+    def _spend_both(self, user_id: str, role: str, *, channels: int, stored: int) -> list[Quota]:
+        """Spend all or raise QuotaExceeded; return of what this node has let through more than it may by itself."""
+        self._spend(user_id, role, "channels", channels)
+        try:
+            self._spend(user_id, role, "stored", stored)
+        except QuotaExceeded:
+            self.give_back(user_id, channels=channels, stored=0)
+            raise
+        costs: dict[Quota, int] = {"channels": channels, "stored": stored}
+        return [kind for kind, cost in costs.items() if cost and self._is_ahead(user_id, role, kind)]
 
     def _is_ahead(self, user_id: str, role: str, kind: Quota) -> bool:
         """Return whether this node has let through more than it may by itself."""

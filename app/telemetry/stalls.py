@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     import socket
     from collections.abc import Callable, Sized
 
+_ROUNDS = 3  # of what the end of a turn asks for at its end: edits are decided, handed to the store, and that is woken
 STANDSTILL_SECONDS = 1.0
 """So much later than asked for, and it was no busy turn: the process did not run."""
 
@@ -94,12 +95,15 @@ class MeasuredLoop(asyncio.SelectorEventLoop):
     def _end_turn(self) -> bool:
         if not self._at_turn_end:
             return False
-        callbacks, self._at_turn_end = self._at_turn_end, []
-        for callback in callbacks:
-            try:
-                callback()
-            except Exception as wrong:
-                self.call_exception_handler({"message": "work at the end of a turn failed", "exception": wrong})
+        for _ in range(_ROUNDS):
+            callbacks, self._at_turn_end = self._at_turn_end, []
+            for callback in callbacks:
+                try:
+                    callback()
+                except Exception as wrong:
+                    self.call_exception_handler({"message": "work at the end of a turn failed", "exception": wrong})
+            if not self._at_turn_end:
+                break
         return bool(self._ready or self._at_turn_end)
 
     def _read_from_self(self) -> None:

@@ -48,6 +48,7 @@ def test_a_reader_that_is_behind_as_a_turn_begins_waits_for_that_turn(tmp_path: 
             for number in range(turns_before):
                 it.submit("a", queue.committed.version)
                 await it.answered(number + 1)
+            assert len(await it.text()) == turns_before  # the queue has taken over what it answered
             await _another_node_commits(it, queue.committed.version)
             positions = _Positions(it.engine.broker)
             queue._broker = cast("Broker", positions)
@@ -82,6 +83,7 @@ def test_an_edit_of_a_deleted_text_never_comes_into_the_next_one(
                 return steps
 
             monkeypatch.setattr(EditDecision, "decide", slow)
+            monkeypatch.setattr(EditDecision, "at_once", lambda *_: [])
             late = EditPayload("insert", 0, 1, "late")
             it.documents.submit(
                 DOC, EditSubmission(EditAuthor("ali", "Ali"), late, it.answers.append, epoch=queue.epoch)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Awaitable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final, NamedTuple, Protocol
 
@@ -68,15 +68,15 @@ class DocumentStore(Protocol):
     like events (`offset` is the version), and they count as its commits.
     """
 
-    async def append(
+    def append(
         self,
         channel: str,
         tip: int,
         versions: Sequence[Version],
         epoch: str = "",
         extras: CommitExtras = NO_EXTRAS,
-    ) -> None:
-        """Commit all as versions `tip + 1`, `tip + 2` …, or none; returns when they are durable and delivered.
+    ) -> Awaitable[object]:
+        """Commit all as versions `tip + 1`, `tip + 2` …, or none; to be awaited until they are durable and delivered.
 
         `epoch` names the history that they continue; empty for whichever is the present one. `extras` are part of the
         same commit. Raises TipMoved when `tip` is no longer the last version of it, EditsKnown when one of the edits

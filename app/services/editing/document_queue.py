@@ -10,7 +10,8 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
-from typing import TYPE_CHECKING, NamedTuple
+from functools import partial
+from typing import TYPE_CHECKING, Any
 
 import structlog
 
@@ -21,11 +22,12 @@ from app.core.origin import origin_now
 from app.engine.ports.documents import EditsKnown, Version
 from app.engine.ports.errors import Moved, TipMoved, Unavailable
 from app.services.quotas import QuotaExceeded
+from app.telemetry.stalls import at_turn_end
 from dossier_realtime.protocol.errors import ErrorCode
 
 from .document_log import replay
 from .edit_decision import EditDecision
-from .edit_submission import WholeText
+from .edit_submission import PendingVersion, WholeText
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -34,6 +36,7 @@ if TYPE_CHECKING:
     from app.engine.ports.documents import DocumentStore, KnownOperation, OperationKey
     from app.engine.ports.events import Broker
     from app.services.quotas import Quotas
+    from dossier_realtime.ot.operations import Operation
 
     from .edit_submission import EditSubmission
 
@@ -43,19 +46,6 @@ MAX_BATCH = 64  # edits decided and committed together
 SNAPSHOT_VERSIONS = 500  # versions between two snapshots
 _NEW_ID = "make a new one (at $.payload.op_id)"
 _VERSIONS_PER_TURN = 10  # versions of one edit that one turn of the loop makes
-
-
-class PendingVersion(NamedTuple):
-    """A version on its way to the log and to its readers. The last version of an edit answers the edit."""
-
-    submission: EditSubmission
-    body: bytes
-    is_last: bool
-
-    def answer(self, version: int) -> None:
-        """Answer the edit's author with `version`, if this is the edit's last one."""
-        if self.is_last:
-            self.submission.reply(version)
 
 
 class DocumentQueue:
@@ -83,14 +73,17 @@ class DocumentQueue:
         self._snapshot = 0
         self._loading: asyncio.Task[None] | None = None
         self._is_loaded = False
-        self._working: asyncio.Task[None] | None = None
+        self._at_turn_end = at_turn_end(self._loop)
+        self._is_beginning = False  # at the end of this turn of the loop
+        self._working: asyncio.Future[Any] | None = None
         self._turned: asyncio.Future[None] = (
             self._loop.create_future()
         )  # done when the turn under way, or the next one, has ended
 
     def idle_since(self, now: float) -> float:
         """Return the seconds without an edit, 0 while there is work."""
-        busy = self._working is not None or (self._loading is not None and not self._loading.done())
+        is_loading = self._loading is not None and not self._loading.done()
+        busy = is_loading or self._is_beginning or self._working is not None
         return 0.0 if busy else now - self._used
 
     async def loaded(self, *, as_known: bool = False) -> None:
@@ -125,11 +118,77 @@ class DocumentQueue:
         self.epoch = ""
 
     def submit(self, submission: EditSubmission) -> None:
-        """Queue an edit, and begin to work if the queue rests."""
+        """Queue an edit, and begin to work if the queue rests, when all edits that came in this turn are here."""
         self._used = self._loop.time()
         self._waiting.append(submission)
-        if self._working is None:
+        if self._working is None and not self._is_beginning:
+            self._is_beginning = True
+            self._at_turn_end(self._begin)
+
+    def _begin(self) -> None:
+        self._is_beginning = False
+        if self._waiting and self._working is None and not self._begin_at_once():
             self._working = self._loop.create_task(self._work())
+
+    def _begin_at_once(self) -> bool:
+        """Decide the first edits that wait and begin to commit them, without a task; return False where that cannot be.
+
+        It does what `_work` does for edits that have to wait for nothing, as almost all that people type.
+        """
+        if self._known or not self._is_loaded or not self._ready():
+            return False
+        tentative, epoch = self.committed.copy(), self.epoch
+        versions: list[Version] = []
+        batch: list[EditSubmission] = []
+        while self._waiting and len(batch) < MAX_BATCH and self._is_decided(self._waiting[0], tentative, versions):
+            batch.append(self._waiting.popleft())
+        if not batch:
+            return False
+        try:
+            appended = self._store.append(self._channel, self.committed.version, versions, epoch)
+        except Unavailable:  # too many changes wait; `_work` is told the same, and refuses
+            self._take_back(batch)
+            return False
+        self.appending = tentative
+        self._working = asyncio.ensure_future(appended)
+        self._working.add_done_callback(partial(self._end_at_once, batch, tentative, epoch))
+        return True
+
+    def _is_decided(self, submission: EditSubmission, tentative: VersionedDocument, versions: list[Version]) -> bool:
+        """Advance `tentative` and `versions` by an edit, if it needs nothing that takes time, and return whether."""
+        key = submission.key
+        if submission.extras is not None or key in [one.submission.key for one in self._pending.values() if key]:
+            return False
+        steps = self._decision.at_once(submission, tentative, self.epoch)
+        if not 0 < len(steps) < _VERSIONS_PER_TURN or not submission.holds():
+            return False
+        made = [self._decision.version(submission, step, tentative.version + n) for n, step in enumerate(steps, 1)]
+        author, channels, stored = submission.author, int(tentative.version == 0), sum(len(one.body) for one in made)
+        if not self._quotas.charge_at_once(author.user_id, author.role, channels=channels, stored=stored):
+            return False
+        submission.charged = (channels, stored)
+        self._place(submission, steps, made, tentative, made[-1])
+        versions += made
+        return True
+
+    def _end_at_once(
+        self,
+        batch: list[EditSubmission],
+        tentative: VersionedDocument,
+        epoch: str,
+        appended: asyncio.Future[Any],
+    ) -> None:
+        self.appending = self._working = None
+        wrong = Unavailable("the node ends") if appended.cancelled() else appended.exception()
+        if wrong is None:
+            self._settle(batch, tentative, epoch)
+        else:
+            self._fail(batch, wrong)
+        self._end_turn()
+        if self._is_snapshot_due:
+            self._working = self._loop.create_task(self._work())
+        else:
+            self._begin()
 
     def claim(self, version: int, frame: bytes) -> PendingVersion | None:
         """Take the version that is delivered as `frame` from those that are pending; the caller answers its author."""
@@ -154,42 +213,51 @@ class DocumentQueue:
 
     async def _work(self) -> None:
         try:
+            await self._keep_snapshot()
             while self._waiting:
                 try:
                     await self._turn([self._waiting.popleft() for _ in range(min(MAX_BATCH, len(self._waiting)))])
                 finally:
-                    # The next one is there at once: a reader that comes between two turns must wait for something.
-                    turned, self._turned = self._turned, self._loop.create_future()
-                    turned.set_result(None)
+                    self._end_turn()
         finally:
             self._working = None
+
+    def _end_turn(self) -> None:
+        # The next one is there at once: a reader that comes between two turns must wait for something.
+        turned, self._turned = self._turned, self._loop.create_future()
+        turned.set_result(None)
 
     async def _turn(self, batch: list[EditSubmission]) -> None:
         """Decide and commit a batch; what must wait for it goes back to the front of the queue."""
         try:
             await self._commit(batch)
-        except TipMoved:
-            self._take_back(batch)
-            self._is_loaded = False
-        except EditsKnown as found:
-            self._take_back(batch)
-            self._known = found.known
-        except Moved:
-            refused = [one.submission for one in self._pending.values()]  # one alone, see `_must_wait`
-            self._drop_pending()
-            self._refuse(refused, RecordMovedError())
-        except Unavailable:
-            self._drop_pending()
-            self._is_loaded = False
-            refusal = EditError(ErrorCode.SERVICE_UNAVAILABLE, "The service cannot store changes now; try again later")
-            self._refuse(batch, refusal)
-        except Exception:
-            # After any failure each author gets an answer, and nothing half decided stays.
-            _log.exception("a document's queue failed", channel=self._channel)
-            self._drop_pending()
-            self.reload()
-            text = "The service failed to take this edit; send it again"
-            self._refuse(batch, EditError(ErrorCode.INTERNAL_ERROR, text))
+        except Exception as wrong:
+            self._fail(batch, wrong)
+
+    def _fail(self, batch: Sequence[EditSubmission], wrong: BaseException) -> None:
+        """Answer or take back a batch that was not committed: nothing half decided stays."""
+        match wrong:
+            case TipMoved():
+                self._take_back(batch)
+                self._is_loaded = False
+            case EditsKnown():
+                self._take_back(batch)
+                self._known = wrong.known
+            case Moved():
+                refused = [one.submission for one in self._pending.values()]  # one alone, see `_must_wait`
+                self._drop_pending()
+                self._refuse(refused, RecordMovedError())
+            case Unavailable():
+                self._drop_pending()
+                self._is_loaded = False
+                text = "The service cannot store changes now; try again later"
+                self._refuse(batch, EditError(ErrorCode.SERVICE_UNAVAILABLE, text))
+            case _:  # after any failure each author gets an answer
+                _log.error("a document's queue failed", channel=self._channel, exc_info=wrong)
+                self._drop_pending()
+                self.reload()
+                text = "The service failed to take this edit; send it again"
+                self._refuse(batch, EditError(ErrorCode.INTERNAL_ERROR, text))
 
     def _refuse(self, batch: Sequence[EditSubmission], refusal: EditError) -> None:
         for submission in batch:
@@ -217,12 +285,16 @@ class DocumentQueue:
                 await self._append(base.version, versions, epoch, tentative)
             finally:
                 self.appending = None
-            for submission in batch:
-                submission.charged = (0, 0)
-            if self.epoch == epoch and self.committed.version < tentative.version:
-                self.committed = tentative
-            self._answer_undelivered()
+            self._settle(batch, tentative, epoch)
             await self._keep_snapshot()
+
+    def _settle(self, batch: Sequence[EditSubmission], tentative: VersionedDocument, epoch: str) -> None:
+        """Take over what was committed."""
+        for submission in batch:
+            submission.charged = (0, 0)
+        if self.epoch == epoch and self.committed.version < tentative.version:
+            self.committed = tentative
+        self._answer_undelivered()
 
     async def _append(self, tip: int, versions: Sequence[Version], epoch: str, tentative: VersionedDocument) -> None:
         submission = next(iter(self._pending.values())).submission
@@ -278,13 +350,26 @@ class DocumentQueue:
                 continue
             if key is not None:
                 taken.add(key)
-            for number, (step, version) in enumerate(zip(steps, made, strict=True), 1):
-                if number % _VERSIONS_PER_TURN == 0:
+            for begin in range(0, len(made), _VERSIONS_PER_TURN):
+                if begin:
                     await asyncio.sleep(0)
-                versions.append(version)
-                tentative.advance(step, submission.author.user_id)
-                self._pending[tentative.version] = PendingVersion(submission, version.body, version is made[-1])
+                some = slice(begin, begin + _VERSIONS_PER_TURN)
+                self._place(submission, steps[some], made[some], tentative, made[-1])
+            versions += made
         return []
+
+    def _place(
+        self,
+        submission: EditSubmission,
+        steps: Sequence[Operation],
+        made: Sequence[Version],
+        tentative: VersionedDocument,
+        last: Version,
+    ) -> None:
+        """Advance the tentative document by versions of an edit, of which `last` answers its author."""
+        for step, version in zip(steps, made, strict=True):
+            tentative.advance(step, submission.author.user_id)
+            self._pending[tentative.version] = PendingVersion(submission, version.body, version is last)
 
     def _must_wait(self, submission: EditSubmission, taken: set[OperationKey]) -> bool:
         """Return whether an edit must wait for the commit of those that were decided before it in this turn."""
@@ -354,7 +439,11 @@ class DocumentQueue:
             self._quotas.give_back(submission.author.user_id, channels=channels, stored=stored)
         self._pending.clear()
 
+    @property
+    def _is_snapshot_due(self) -> bool:
+        return self.committed.version - self._snapshot >= SNAPSHOT_VERSIONS
+
     async def _keep_snapshot(self) -> None:
-        if self.committed.version - self._snapshot >= SNAPSHOT_VERSIONS:
+        if self._is_snapshot_due:
             self._snapshot = self.committed.version
             await self._store.keep_snapshot(self._channel, self._snapshot, core.pack(self.committed))

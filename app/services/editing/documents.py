@@ -15,8 +15,8 @@ from dossier_realtime.protocol.responses import DocumentState
 from .cursors import Cursors, placed_cursors
 from .differences import Differences
 from .document_log import reaching_back, replay
-from .document_queue import DocumentQueue, PendingVersion
-from .edit_submission import WholeText
+from .document_queue import DocumentQueue
+from .edit_submission import PendingVersion, WholeText
 from .shared_texts import SharedText, SharedTexts
 
 if TYPE_CHECKING:

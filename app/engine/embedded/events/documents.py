@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from functools import partial
 
 from app.engine.embedded.events.broker import EmbeddedBroker
@@ -20,17 +20,17 @@ class EmbeddedDocuments:
         self._writer, self._reader, self._log, self._broker = access.writer, access.reader, access.log, broker
         self._now = now
 
-    async def append(
+    def append(
         self,
         channel: str,
         tip: int,
         versions: Sequence[Version],
         epoch: str = "",
         extras: CommitExtras = NO_EXTRAS,
-    ) -> None:
+    ) -> Awaitable[object]:
         end = DocumentEnd(channel, tip, epoch)
         work = partial(self._log.append_at, end=end, versions=tuple(versions), now=self._now(), extras=extras)
-        await self._writer.submit(work, self._broker.appended)
+        return self._writer.submit(work, self._broker.appended)
 
     async def known(self, channel: str, keys: Sequence[OperationKey]) -> Mapping[OperationKey, KnownOperation]:
         return await self._reader.run(partial(known, channel=channel, keys=tuple(keys)))

@@ -1,0 +1,84 @@
+"""Edits that wait for nothing are decided without a task, and come to the same as all others."""
+
+from __future__ import annotations
+
+import asyncio
+import random
+from functools import partial
+from pathlib import Path
+
+import pytest
+
+from app.core.domain.documents import EditError
+from app.services.editing.document_queue import DocumentQueue
+from app.services.editing.edit_decision import EditDecision
+from app.services.editing.edit_submission import EditAuthor, EditSubmission
+from app.telemetry.stalls import MeasuredLoop
+from dossier_realtime.protocol.commands import EditPayload
+from tests.services.test_documents import DOC, bench
+
+
+def _edits(seed: int) -> list[list[EditPayload]]:
+    """Return edits in groups that come at one time: some old, some sent twice, some that do not fit, some empty."""
+    drawn, groups = random.Random(seed), list[list[EditPayload]]()  # noqa: S311  a schedule
+    for number in range(25):
+        group = [
+            drawn.choice(
+                (
+                    EditPayload("insert", 0, drawn.randrange(number + 1), "ab", op_id=f"{seed}-{drawn.randrange(60)}"),
+                    EditPayload("insert", drawn.randrange(4), drawn.randrange(number + 1), "c", op_id=f"{number}"),
+                    EditPayload("insert", 10_000, number, "beyond"),
+                    EditPayload("delete", 0, drawn.randrange(number + 1), length=1),
+                    EditPayload("insert", 0, number + 50, "ahead"),
+                )
+            )
+            for _ in range(drawn.randrange(1, 5))
+        ]
+        groups.append(group)
+    return groups
+
+
+def _outcome(folder: Path, groups: list[list[EditPayload]]) -> tuple[str, dict[int, object]]:
+    """Return the text that the edits lead to, and the answer to each of them."""
+
+    async def scene() -> tuple[str, dict[int, object]]:
+        async with bench(folder) as it:
+            said: dict[int, object] = {}
+
+            def answer(number: int, outcome: int | EditError) -> None:
+                said[number] = (outcome.code, outcome.text) if isinstance(outcome, EditError) else outcome
+                it.answers.append(outcome)
+
+            sent = 0
+            for group in groups:
+                for edit in group:
+                    it.documents.submit(DOC, EditSubmission(EditAuthor("ali", "Ali"), edit, partial(answer, sent)))
+                    sent += 1
+                await it.answered(sent)
+            return await it.text(), said
+
+    with asyncio.Runner(loop_factory=MeasuredLoop) as runner:
+        return runner.run(scene())
+
+
+@pytest.mark.parametrize("seed", range(6))
+def test_edits_come_to_the_same_at_once_and_by_the_way_of_all_others(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, seed: int
+) -> None:
+    groups = _edits(seed)
+    at_once = _outcome(tmp_path / "a", groups)
+    monkeypatch.setattr(EditDecision, "at_once", lambda *_: [])
+    assert _outcome(tmp_path / "b", groups) == at_once
+
+
+def test_what_people_type_needs_no_task(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    worked: list[int] = []
+    work = DocumentQueue._work
+
+    async def counted(queue: DocumentQueue) -> None:
+        worked.append(queue.committed.version)
+        await work(queue)
+
+    monkeypatch.setattr(DocumentQueue, "_work", counted)
+    _outcome(tmp_path, [[EditPayload("insert", number, number, "x", op_id=str(number))] for number in range(50)])
+    assert worked == [0], "the first edit loads the document; all that follow are decided at once"
