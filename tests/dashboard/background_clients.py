@@ -43,9 +43,9 @@ class BackgroundClients:
         """Connect a user, subscribe to these channels, and keep the connection."""
         self._run(self._connect(user_id, name, channels, field))
 
-    def publish(self, *events: dict[str, Any], name: str = "A program") -> None:
+    def publish(self, *events: dict[str, Any], user: str = "svc.test", name: str = "A program") -> None:
         """Publish events over HTTP."""
-        self._run(self._publish(list(events), name))
+        self._run(self._publish(list(events), user, name))
 
     def exceed_rate_limit(self, user_id: str, name: str) -> None:
         """Connect a user and send until a rate limit denies it."""
@@ -77,8 +77,8 @@ class BackgroundClients:
             if field is not None:
                 await client.update_presence(channel, activity="editing", field=field)
 
-    async def _publish(self, events: list[dict[str, Any]], name: str) -> None:
-        token = self._service.token("svc.test", "write:*", role="service", name=name, clearance="secret")
+    async def _publish(self, events: list[dict[str, Any]], user: str, name: str) -> None:
+        token = self._service.token(user, "write:*", role="service", name=name, clearance="secret")
         async with Publisher(token, self._service.http) as publisher:
             await publisher.publish(events)
 
