@@ -76,8 +76,10 @@ class MeasuredLoop(asyncio.SelectorEventLoop):
     What a turn has gathered is done at its end (`call_at_turn_end`) and not in a turn of its own.
     """
 
-    # asyncio's own: the callbacks of the next turn, and the socket that has a byte when another thread has called
+    # asyncio's own: the callbacks of the next turn, the heap of timers, and the socket that has a byte when another
+    # thread has called
     _ready: Sized
+    _scheduled: list[asyncio.TimerHandle]
     _ssock: socket.socket | None
     _process_self_data: Callable[[bytes], None]
 
@@ -89,12 +91,13 @@ class MeasuredLoop(asyncio.SelectorEventLoop):
         selector.end_turn = self._end_turn
 
     def call_at_turn_end(self, callback: Callable[[], None]) -> None:
-        """Call it before the loop looks at its sockets the next time; it may call `call_soon`, and sets no timer."""
+        """Call it before the loop looks at its sockets the next time, though after it knows how long it may wait."""
         self._at_turn_end.append(callback)
 
     def _end_turn(self) -> bool:
         if not self._at_turn_end:
             return False
+        first = self._scheduled[0] if self._scheduled else None
         for _ in range(_ROUNDS):
             callbacks, self._at_turn_end = self._at_turn_end, []
             for callback in callbacks:
@@ -104,7 +107,9 @@ class MeasuredLoop(asyncio.SelectorEventLoop):
                     self.call_exception_handler({"message": "work at the end of a turn failed", "exception": wrong})
             if not self._at_turn_end:
                 break
-        return bool(self._ready or self._at_turn_end)
+        # A timer that was set here may be due before the wait ends that the loop has asked for.
+        is_sooner = bool(self._scheduled) and self._scheduled[0] is not first
+        return bool(self._ready or self._at_turn_end or is_sooner)
 
     def _read_from_self(self) -> None:
         """Read once where asyncio reads until nothing is left: what is left is reported again."""

@@ -233,6 +233,24 @@ def test_what_a_turn_gathered_is_done_at_its_end_and_what_that_asks_for_in_the_n
     assert done == ["fails", "nobody thought of this", "end", "later", "turn", "next"]
 
 
+def test_the_loop_looks_anew_how_long_it_may_wait_after_a_timer_that_the_end_of_a_turn_set() -> None:
+    async def scene() -> None:
+        loop = asyncio.get_running_loop()
+        assert isinstance(loop, MeasuredLoop)
+        timers = [loop.call_later(1_000, lambda: None)]
+        call, is_more_to_do = loop.call_at_turn_end, loop._end_turn
+        assert not is_more_to_do()
+        call(lambda: timers.append(loop.call_later(2_000, lambda: None)))
+        assert not is_more_to_do(), "the wait ends before"
+        call(lambda: timers.append(loop.call_later(10, lambda: None)))
+        assert is_more_to_do(), "else the loop would sleep for 1,000 seconds"
+        for timer in timers:
+            timer.cancel()
+
+    with asyncio.Runner(loop_factory=MeasuredLoop) as runner:
+        runner.run(scene())
+
+
 def test_other_threads_and_signals_wake_the_loop_however_many_call_at_once() -> None:
     async def scene() -> None:
         loop = asyncio.get_running_loop()
