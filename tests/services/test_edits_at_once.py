@@ -6,15 +6,18 @@ import asyncio
 import random
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 import pytest
 
-from app.core.domain.documents import EditError
+from app.core.domain import documents as core
+from app.core.domain.documents import EditError, VersionedDocument
 from app.services.editing.document_queue import DocumentQueue
 from app.services.editing.edit_decision import EditDecision
 from app.services.editing.edit_submission import EditAuthor, EditSubmission
 from app.telemetry.stalls import MeasuredLoop
 from dossier_realtime.protocol.commands import EditPayload
+from dossier_realtime.protocol.errors import ErrorCode
 from tests.services.test_documents import DOC, bench
 
 
@@ -82,3 +85,23 @@ def test_what_people_type_needs_no_task(tmp_path: Path, monkeypatch: pytest.Monk
     monkeypatch.setattr(DocumentQueue, "_work", counted)
     _outcome(tmp_path, [[EditPayload("insert", number, number, "x", op_id=str(number))] for number in range(50)])
     assert worked == [0], "the first edit loads the document; all that follow are decided at once"
+
+
+def test_an_edit_whose_decision_fails_is_answered_and_the_next_ones_are_made(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    decide = core.decide
+
+    def failing(tentative: VersionedDocument, change: EditPayload, *more: Any) -> Any:
+        if change.op_id == "bad":
+            raise ValueError("nobody thought of this")
+        return decide(tentative, change, *more)
+
+    def edit(name: str) -> EditPayload:
+        return EditPayload("insert", 0, 0, "x", op_id=name)
+
+    monkeypatch.setattr(core, "decide", failing)
+    text, said = _outcome(tmp_path, [[edit("first")], [edit("good"), edit("bad")], [edit("last")]])
+    assert said[2] == (ErrorCode.INTERNAL_ERROR, "The service failed to take this edit; send it again")
+    assert text.count("x") == sum(isinstance(version, int) for version in said.values())
+    assert isinstance(said[3], int), "the queue goes on"

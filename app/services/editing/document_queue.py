@@ -140,13 +140,13 @@ class DocumentQueue:
         tentative, epoch = self.committed.copy(), self.epoch
         versions: list[Version] = []
         batch: list[EditSubmission] = []
-        while self._waiting and len(batch) < MAX_BATCH and self._is_decided(self._waiting[0], tentative, versions):
-            batch.append(self._waiting.popleft())
-        if not batch:
-            return False
         try:
+            while self._waiting and len(batch) < MAX_BATCH and self._is_decided(self._waiting[0], tentative, versions):
+                batch.append(self._waiting.popleft())
+            if not batch:
+                return False
             appended = self._store.append(self._channel, self.committed.version, versions, epoch)
-        except Unavailable:  # too many changes wait; `_work` is told the same, and refuses
+        except Exception:  # too many changes wait, or a fault: `_work` meets the same, and answers each author
             self._take_back(batch)
             return False
         self.appending = tentative
@@ -180,11 +180,13 @@ class DocumentQueue:
     ) -> None:
         self.appending = self._working = None
         wrong = Unavailable("the node ends") if appended.cancelled() else appended.exception()
-        if wrong is None:
-            self._settle(batch, tentative, epoch)
-        else:
-            self._fail(batch, wrong)
-        self._end_turn()
+        try:
+            if wrong is None:
+                self._settle(batch, tentative, epoch)
+            else:
+                self._fail(batch, wrong)
+        finally:
+            self._end_turn()
         if self._is_snapshot_due:
             self._working = self._loop.create_task(self._work())
         else:
