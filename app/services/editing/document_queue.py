@@ -27,7 +27,8 @@ from dossier_realtime.protocol.errors import ErrorCode
 
 from .document_log import replay
 from .edit_decision import EditDecision
-from .edit_submission import PendingVersion, WholeText
+from .edit_submission import WholeText
+from .pending_versions import PendingVersion, PendingVersions
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -36,7 +37,6 @@ if TYPE_CHECKING:
     from app.engine.ports.documents import DocumentStore, KnownOperation, OperationKey
     from app.engine.ports.events import Broker
     from app.services.quotas import Quotas
-    from dossier_realtime.ot.operations import Operation
 
     from .edit_submission import EditSubmission
 
@@ -66,7 +66,7 @@ class DocumentQueue:
         self.epoch = ""  # the history of the document, once it is loaded
         self.appending: VersionedDocument | None = None
         self._waiting: deque[EditSubmission] = deque()
-        self._pending: dict[int, PendingVersion] = {}
+        self._pending = PendingVersions()
         self._known: Mapping[OperationKey, KnownOperation] = {}  # edits that the store refused to commit again
         self._loop = asyncio.get_running_loop()
         self._used = self._loop.time()
@@ -157,7 +157,7 @@ class DocumentQueue:
     def _is_decided(self, submission: EditSubmission, tentative: VersionedDocument, versions: list[Version]) -> bool:
         """Advance `tentative` and `versions` by an edit, if it needs nothing that takes time, and return whether."""
         key = submission.key
-        if submission.extras is not None or key in [one.submission.key for one in self._pending.values() if key]:
+        if submission.extras is not None or key in self._pending.keys:
             return False
         steps = self._decision.at_once(submission, tentative, self.epoch)
         if not 0 < len(steps) < _VERSIONS_PER_TURN or not submission.holds():
@@ -167,7 +167,7 @@ class DocumentQueue:
         if not self._quotas.charge_at_once(author.user_id, author.role, channels=channels, stored=stored):
             return False
         submission.charged = (channels, stored)
-        self._place(submission, steps, made, tentative, made[-1])
+        self._pending.place(submission, steps, made, tentative, made[-1])
         versions += made
         return True
 
@@ -194,11 +194,7 @@ class DocumentQueue:
 
     def claim(self, version: int, frame: bytes) -> PendingVersion | None:
         """Take the version that is delivered as `frame` from those that are pending; the caller answers its author."""
-        found = self._pending.get(version)
-        if found is None or found.body != frame:
-            return None  # another node's: this queue's own version comes behind it
-        del self._pending[version]
-        return found
+        return self._pending.claim(version, frame)
 
     async def _load(self) -> None:
         position = await self._broker.position(self._channel)
@@ -246,9 +242,7 @@ class DocumentQueue:
                 self._take_back(batch)
                 self._known = wrong.known
             case Moved():
-                refused = [one.submission for one in self._pending.values()]  # one alone, see `_must_wait`
-                self._drop_pending()
-                self._refuse(refused, RecordMovedError())
+                self._refuse(self._drop_pending(), RecordMovedError())  # one alone, see `_must_wait`
             case Unavailable():
                 self._drop_pending()
                 self._is_loaded = False
@@ -277,7 +271,7 @@ class DocumentQueue:
         versions: list[Version] = []
         rest = await self._decide_all(batch, known, (epoch, base.version), tentative, versions)
         self._waiting.extendleft(reversed(rest))
-        if not all(one.submission.holds() for one in self._pending.values()):
+        if not all(submission.holds() for submission in self._pending.submissions):
             # An author lost the right while others were decided: decide again without their edits.
             self._take_back(batch)
             return
@@ -296,10 +290,10 @@ class DocumentQueue:
             submission.charged = (0, 0)
         if self.epoch == epoch and self.committed.version < tentative.version:
             self.committed = tentative
-        self._answer_undelivered()
+        self._pending.answer_all()
 
     async def _append(self, tip: int, versions: Sequence[Version], epoch: str, tentative: VersionedDocument) -> None:
-        submission = next(iter(self._pending.values())).submission
+        submission = self._pending.submissions[0]
         if submission.extras is None:
             await self._store.append(self._channel, tip, versions, epoch)
             return
@@ -356,30 +350,17 @@ class DocumentQueue:
                 if begin:
                     await asyncio.sleep(0)
                 some = slice(begin, begin + _VERSIONS_PER_TURN)
-                self._place(submission, steps[some], made[some], tentative, made[-1])
+                self._pending.place(submission, steps[some], made[some], tentative, made[-1])
             versions += made
         return []
-
-    def _place(
-        self,
-        submission: EditSubmission,
-        steps: Sequence[Operation],
-        made: Sequence[Version],
-        tentative: VersionedDocument,
-        last: Version,
-    ) -> None:
-        """Advance the tentative document by versions of an edit, of which `last` answers its author."""
-        for step, version in zip(steps, made, strict=True):
-            tentative.advance(step, submission.author.user_id)
-            self._pending[tentative.version] = PendingVersion(submission, version.body, version is last)
 
     def _must_wait(self, submission: EditSubmission, taken: set[OperationKey]) -> bool:
         """Return whether an edit must wait for the commit of those that were decided before it in this turn."""
         if submission.key in taken:
             return True  # the same edit, sent twice, is being committed: after that it is known
-        first = next(iter(self._pending.values()), None)
+        decided = self._pending.submissions
         # One with extras is committed alone: a record that has moved refuses no other edit.
-        return first is not None and not (submission.extras is None and first.submission.extras is None)
+        return bool(decided) and not (submission.extras is None and decided[0].extras is None)
 
     async def _must_reconsider(self, submission: EditSubmission) -> bool:
         """Return whether a refusal was decided without what other nodes have committed: then all is read again."""
@@ -421,25 +402,18 @@ class DocumentQueue:
             text = f"This op_id was given to another edit, version {known.version}; {_NEW_ID}"
             submission.reply(EditError(ErrorCode.INVALID_MESSAGE_FORMAT, text))
 
-    def _answer_undelivered(self) -> None:
-        """Answer the authors of versions that no delivery claimed: no connection of this node receives the channel."""
-        pending, self._pending = self._pending, {}
-        for version, one in sorted(pending.items()):
-            one.answer(version)
-
     def _take_back(self, batch: Sequence[EditSubmission]) -> None:
-        placed = {id(one.submission) for one in self._pending.values()}
-        self._drop_pending()
+        placed = {id(submission) for submission in self._drop_pending()}
         self._waiting.extendleft(s for s in reversed(batch) if id(s) in placed)
 
-    def _drop_pending(self) -> None:
-        """Drop the versions that were not committed, and give their authors back what they were charged."""
-        for one in self._pending.values():
-            submission = one.submission
+    def _drop_pending(self) -> list[EditSubmission]:
+        """Drop what was not committed, give the authors back what they were charged, and return the edits."""
+        dropped = self._pending.drop()
+        for submission in dropped:
             channels, stored = submission.charged
             submission.charged = (0, 0)
             self._quotas.give_back(submission.author.user_id, channels=channels, stored=stored)
-        self._pending.clear()
+        return dropped
 
     @property
     def _is_snapshot_due(self) -> bool:

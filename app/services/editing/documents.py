@@ -16,7 +16,8 @@ from .cursors import Cursors, placed_cursors
 from .differences import Differences
 from .document_log import reaching_back, replay
 from .document_queue import DocumentQueue
-from .edit_submission import PendingVersion, WholeText
+from .edit_submission import WholeText
+from .pending_versions import PendingVersion
 from .shared_texts import SharedText, SharedTexts
 
 if TYPE_CHECKING:

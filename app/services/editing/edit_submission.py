@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from hashlib import blake2b
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 import msgspec
 
@@ -117,16 +117,3 @@ class EditSubmission:
         if not self.is_answered:
             self.is_answered = True
             self.answer(outcome)
-
-
-class PendingVersion(NamedTuple):
-    """A version on its way to the log and to its readers. The last version of an edit answers the edit."""
-
-    submission: EditSubmission
-    body: bytes
-    is_last: bool
-
-    def answer(self, version: int) -> None:
-        """Answer the edit's author with `version`, if this is the edit's last one."""
-        if self.is_last:
-            self.submission.reply(version)
