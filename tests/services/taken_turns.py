@@ -103,8 +103,8 @@ class _Part:
 
     def __getattr__(self, name: str) -> Any:
         through = getattr(self._part, name)
-        if not inspect.iscoroutinefunction(through):
-            return through
+        if name != "append" and not inspect.iscoroutinefunction(through):
+            return through  # `append` returns what is awaited, and begins when it is called
 
         async def call(*arguments: Any, **named: Any) -> Any:
             await self._turn()

@@ -10,7 +10,9 @@ import pytest
 
 from app.core.position import StreamPosition
 from app.engine.ports.documents import Version
+from app.engine.ports.errors import Unavailable
 from app.engine.ports.events import Broker
+from app.services.editing import document_queue
 from app.services.editing.document_queue import DocumentQueue
 from app.services.editing.edit_decision import EditDecision
 from app.services.editing.edit_submission import EditAuthor, EditSubmission
@@ -99,6 +101,54 @@ def test_an_edit_of_a_deleted_text_never_comes_into_the_next_one(
             await it.answered(2)
             assert await it.text() == "x"
             assert [getattr(answer, "code", answer) for answer in it.answers] == [1, ErrorCode.VERSION_CONFLICT]
+
+    asyncio.run(scene())
+
+
+def test_a_reader_that_is_behind_while_a_snapshot_is_kept_waits_for_no_edit(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def scene() -> None:
+        async with bench(tmp_path) as it:
+            queue = await _queue(it)
+            monkeypatch.setattr(document_queue, "SNAPSHOT_VERSIONS", 1)
+            began, go_on, keep = asyncio.Event(), asyncio.Event(), it.engine.documents.keep_snapshot
+
+            async def slow(*arguments: object) -> None:
+                began.set()
+                await go_on.wait()
+                await keep(*arguments)  # type: ignore[arg-type]
+
+            monkeypatch.setattr(it.engine.documents, "keep_snapshot", slow)
+            it.submit("a", queue.committed.version)
+            await began.wait()
+            await _another_node_commits(it, queue.committed.version)
+            reader = asyncio.ensure_future(queue.loaded())
+            await asyncio.sleep(0)
+            go_on.set()
+            async with asyncio.timeout(HANG_SECONDS):
+                await reader
+            assert sorted(await it.text()) == ["a", "x"]
+
+    asyncio.run(scene())
+
+
+def test_edits_behind_a_snapshot_that_cannot_be_kept_are_made(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    async def scene() -> None:
+        async with bench(tmp_path) as it:
+            queue = await _queue(it)
+            monkeypatch.setattr(document_queue, "SNAPSHOT_VERSIONS", 1)
+
+            async def refused(*_: object) -> None:
+                raise Unavailable("no disk")
+
+            monkeypatch.setattr(it.engine.documents, "keep_snapshot", refused)
+            for number in range(4):
+                it.submit(str(number), 0)
+                it.submit("+", 0)
+                await it.answered(2 * number + 2)
+            assert it.answers == list(range(1, 9))
+            assert queue.committed.version == 8
 
     asyncio.run(scene())
 

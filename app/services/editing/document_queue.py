@@ -141,7 +141,7 @@ class DocumentQueue:
         versions: list[Version] = []
         batch: list[EditSubmission] = []
         try:
-            while self._waiting and len(batch) < MAX_BATCH and self._is_decided(self._waiting[0], tentative, versions):
+            while self._waiting and len(batch) < MAX_BATCH and self._try_decide(self._waiting[0], tentative, versions):
                 batch.append(self._waiting.popleft())
             if not batch:
                 return False
@@ -154,7 +154,7 @@ class DocumentQueue:
         self._working.add_done_callback(partial(self._end_at_once, batch, tentative, epoch))
         return True
 
-    def _is_decided(self, submission: EditSubmission, tentative: VersionedDocument, versions: list[Version]) -> bool:
+    def _try_decide(self, submission: EditSubmission, tentative: VersionedDocument, versions: list[Version]) -> bool:
         """Advance `tentative` and `versions` by an edit, if it needs nothing that takes time, and return whether."""
         key = submission.key
         if submission.extras is not None or key in self._pending.keys:
@@ -185,6 +185,8 @@ class DocumentQueue:
                 self._settle(batch, tentative, epoch)
             else:
                 self._fail(batch, wrong)
+        except Exception as fault:  # each author is answered once, whatever failed
+            self._fail(batch, fault)
         finally:
             self._end_turn()
         if self._is_snapshot_due:
@@ -211,7 +213,7 @@ class DocumentQueue:
 
     async def _work(self) -> None:
         try:
-            await self._keep_snapshot()
+            await self._keep_due_snapshot()
             while self._waiting:
                 try:
                     await self._turn([self._waiting.popleft() for _ in range(min(MAX_BATCH, len(self._waiting)))])
@@ -219,6 +221,7 @@ class DocumentQueue:
                     self._end_turn()
         finally:
             self._working = None
+            self._end_turn()  # of a snapshot alone: a reader that came meanwhile waits for a turn
 
     def _end_turn(self) -> None:
         # The next one is there at once: a reader that comes between two turns must wait for something.
@@ -418,6 +421,16 @@ class DocumentQueue:
     @property
     def _is_snapshot_due(self) -> bool:
         return self.committed.version - self._snapshot >= SNAPSHOT_VERSIONS
+
+    async def _keep_due_snapshot(self) -> None:
+        """Keep the snapshot that the edits decided at once left to do; whatever fails, those that wait go on."""
+        try:
+            if self._is_loaded:  # else the text may be of a history that has ended
+                await self._keep_snapshot()
+        except Unavailable:
+            pass  # the next one is kept
+        except Exception:
+            _log.exception("a document's snapshot failed", channel=self._channel)
 
     async def _keep_snapshot(self) -> None:
         if self._is_snapshot_due:
