@@ -3,12 +3,23 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 import pytest
 
-from dossier_realtime.client import DossierRealtimeClient
+from dossier_realtime.client import DeniedError, DossierRealtimeClient
+from dossier_realtime.client.state.effects import ShowPresence
+from dossier_realtime.client.state.presence import PresenceState
 from dossier_realtime.client.together import field_lock
+from dossier_realtime.protocol.documents.field_locks import (
+    HeldLock,
+    LockField,
+    LockPayload,
+    LockState,
+    LockStatePayload,
+    UnlockField,
+)
+from dossier_realtime.protocol.errors import ErrorCode
 from tests.harness.eventually import eventually_async
 from tests.harness.service import Service
 from tests.sdk.client_harness import run
@@ -68,6 +79,36 @@ def test_who_waits_for_a_field_has_it_as_soon_as_it_is_free(service: Service, mo
             assert not second.is_own
             await first.release()
             await eventually_async(lambda: second.is_own)
+
+    run(scene())
+
+
+def test_a_field_that_is_free_and_not_given_is_asked_for_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(field_lock, "_RENEWALS", 0.001)  # of a lease: no renewal comes while this runs
+    asked: list[str] = []
+    watched: list[Callable[[ShowPresence], None]] = []
+    taken = LockState(channel="dossier:mou:m1", payload=LockStatePayload(field="title", user_id="bea"))
+
+    async def ask(command: LockField | UnlockField) -> LockState:
+        asked.append(type(command).__name__)
+        if len(asked) > 1:
+            raise DeniedError(ErrorCode.PERMISSION_DENIED, "no right to write any more", command.channel)
+        return taken
+
+    def look(*fields: str) -> None:
+        locks = {field: HeldLock(field=field, user_id="bea", name="Bea", expires_in=30) for field in fields}
+        for watch in watched:
+            watch(ShowPresence("dossier:mou:m1", PresenceState(locks=locks)))
+
+    async def scene() -> None:
+        async with field_lock.FieldLock("dossier:mou:m1", LockPayload("title", 300), ask, lambda: "ali", watched):
+            for count in (2, 3):
+                look("title")
+                for _ in range(50):  # people join, and other fields are taken and released
+                    look("summary")
+                    await asyncio.sleep(0)
+                await eventually_async(lambda now=count: len(asked) >= now)  # type: ignore[misc]
+                assert asked == ["LockField"] * count
 
     run(scene())
 

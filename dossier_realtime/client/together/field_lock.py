@@ -92,8 +92,12 @@ class FieldLock:
             await self.release()
 
     def _look(self, shown: ShowPresence) -> None:
-        """Note that the field of another user has become free."""
-        if shown.channel == self.channel and self.field not in shown.presence.locks and not self.is_own:
+        """Note that the field of another user has become free: it is asked for once then."""
+        if shown.channel != self.channel:
+            return
+        if self.field in shown.presence.locks:
+            self._is_asked_for = False
+        elif not self.is_own and not self._is_asked_for:
             self._freed.set()
 
     async def _renew(self) -> None:
@@ -101,6 +105,7 @@ class FieldLock:
             with suppress(TimeoutError):
                 async with asyncio.timeout(self._payload.seconds / _RENEWALS):
                     await self._freed.wait()
+                    self._is_asked_for = True
             self._freed.clear()
             try:
                 await self.take()

@@ -17,7 +17,7 @@ export class FieldLock {
   holder: LockStatePayload;
   private timer: ReturnType<typeof setTimeout> | undefined;
   private isReleased = false;
-  private readonly watch: () => void; // ends the look for the moment in which the field is free
+  private unwatch: (() => void) | undefined; // ends the look for the moment in which the field is free
 
   /** Use `hold`. */
   constructor(
@@ -27,13 +27,6 @@ export class FieldLock {
     private readonly seconds: number,
   ) {
     this.holder = { field };
-    this.watch = client.on("lock_state", ({ channel: of, payload }) => {
-      const isFreed = of === channel && payload.field === field && payload.user_id == null;
-      if (isFreed && !this.isOwn && !this.isReleased && this.timer !== undefined) {
-        clearTimeout(this.timer);
-        void this.renew();
-      }
-    });
   }
 
   /** True while the user has the field, as far as the service told. */
@@ -45,6 +38,7 @@ export class FieldLock {
   async take(): Promise<boolean> {
     const { channel, field, seconds } = this;
     this.isReleased = false;
+    this.watch();
     const answer = await this.client.request({ type: "lock", channel, payload: { field, seconds } });
     if (answer.type === "lock_state" && !this.isReleased) {
       this.holder = answer.payload;
@@ -56,13 +50,29 @@ export class FieldLock {
   /** Release the field, if the user has it. Rejects as `take`; without a connection the lock ends by itself. */
   async release(): Promise<void> {
     const { channel, field } = this;
-    this.isReleased = true;
-    this.watch();
-    clearTimeout(this.timer);
+    this.end();
     const answer = await this.client.request({ type: "unlock", channel, payload: { field } });
     if (answer.type === "lock_state") {
       this.holder = answer.payload;
     }
+  }
+
+  /** End the lock here, without telling the service. */
+  end(): void {
+    this.isReleased = true;
+    this.unwatch?.();
+    this.unwatch = undefined;
+    clearTimeout(this.timer);
+  }
+
+  private watch(): void {
+    this.unwatch ??= this.client.on("lock_state", ({ channel, payload }) => {
+      const isFreed = channel === this.channel && payload.field === this.field && payload.user_id == null;
+      if (isFreed && !this.isOwn && !this.isReleased && this.timer !== undefined) {
+        clearTimeout(this.timer);
+        void this.renew();
+      }
+    });
   }
 
   private renewLater(): void {
@@ -98,6 +108,11 @@ export async function hold(
   { seconds = LEASE }: { readonly seconds?: number } = {},
 ): Promise<FieldLock> {
   const lock = new FieldLock(client, channel, field, seconds);
-  await lock.take();
+  try {
+    await lock.take();
+  } catch (error) {
+    lock.end();
+    throw error;
+  }
   return lock;
 }
