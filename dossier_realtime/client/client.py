@@ -152,7 +152,7 @@ class DossierRealtimeClient(BriefCalls, InboxCalls, LockCalls):
                 await asyncio.gather(*(editor.flush(self.close_timeout) for editor in editors))
         finally:
             for editor in self._editors.values():
-                if not editor.closed:
+                if not editor.closed and editor.unsaved:
                     unsaved |= editor.unsaved
                     causes.append(editor.why_unsaved)
             await self._end()

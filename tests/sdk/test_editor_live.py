@@ -250,21 +250,23 @@ def test_the_end_says_that_the_right_to_edit_is_missing(service: Service) -> Non
 def test_the_end_does_not_wait_for_a_document_that_takes_no_edits(service: Service) -> None:
     async def scene() -> None:
         admin = await Client.connect(service, service.token("admin", "admin:document:*"))
-        settings = {"type": "channel_settings", "channel": "document:shut", "payload": {"frozen": True}}
+        settings = {"type": "channel_settings", "payload": {"frozen": True}}
         client = client_of(service, "ali")
         client.close_timeout = 3_600  # seconds: the scene ends long before
         await client.connect()
-        document = client.document("shut")
-        statuses: asyncio.Queue[DocumentStatus] = asyncio.Queue()
-        document.on_status(statuses.put_nowait)
-        await document.ready()
-        await admin.ask(settings)
-        while await statuses.get() is not DocumentStatus.READ_ONLY:
-            pass
+        document, saved = client.document("shut"), client.document("shut-and-saved")
+        for one in (document, saved):
+            statuses: asyncio.Queue[DocumentStatus] = asyncio.Queue()
+            one.on_status(statuses.put_nowait)
+            await one.ready()
+            await admin.ask({**settings, "channel": one.channel})
+            while await statuses.get() is not DocumentStatus.READ_ONLY:
+                pass
         document.insert(0, "too late")
         with pytest.raises(UnsavedEdits, match="document:shut takes no edits now") as unsaved:
             await client.close()
         assert unsaved.value.texts == {"shut": "too late"}
+        assert saved.channel not in str(unsaved.value), "nothing of it was lost"
         await admin.close()
 
     run(scene())
