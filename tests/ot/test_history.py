@@ -133,3 +133,17 @@ def test_only_so_many_steps_are_kept() -> None:
     while author.undoes():
         pass
     assert author.document == Document.of("x")
+
+
+def test_what_the_service_made_for_the_author_is_undone_without_what_is_typed_after_it() -> None:
+    author = Author("level of tax")
+    author.edits(_insert(0, "t", 12))
+    accepted = Operation.of(Retain(10), Insert(to_units("levy")), Delete(3))
+    author.history.changed(accepted, own=author.document)
+    author.document = apply(accepted, author.document)
+    author.edits(_insert(1, "h", 14), join=True)
+    author.edits(_insert(2, "e", 15), join=True)
+    assert author.undoes()
+    assert author.document.text == "tlevel of levy"
+    assert author.undoes()
+    assert author.document.text == "tlevel of tax"

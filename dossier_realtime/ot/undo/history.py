@@ -25,6 +25,7 @@ class History:
     def __init__(self) -> None:
         self._undos: list[_Step] = []
         self._redos: list[_Step] = []
+        self._is_sealed = False  # the last edit is undone by itself, whatever is typed after it
 
     @property
     def can_undo(self) -> bool:
@@ -39,12 +40,13 @@ class History:
     def edited(self, operation: Operation, before: Document, *, join: bool = False) -> None:
         """Add an edit of the author on `before`; `join`: it is undone together with the last one."""
         step = _Step(invert(operation, before))
-        if join and self._undos:
+        if join and self._undos and not self._is_sealed:
             last = self._undos.pop()
             step = _Step(compose(step.operation, last.operation), last.beneath)
         self._undos.append(step)
         del self._undos[:-MAX_STEPS]
         self._redos.clear()
+        self._is_sealed = False
 
     def changed(self, operation: Operation, within: Landing | None = None, own: Document | None = None) -> None:
         """Transform the steps along a change of the author's text that another user made.
@@ -54,6 +56,7 @@ class History:
         """
         if own is not None:
             self.edited(operation, own)
+            self._is_sealed = True
             return
         if within is None or not _place(self._undos, operation, within):
             _carry(self._undos, operation)

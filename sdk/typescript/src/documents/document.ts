@@ -171,8 +171,9 @@ export class SharedDocument {
   /**
    * Insert `text` at `position`.
    *
-   * @throws NotSubscribed before `ready`, ConnectionClosed after the end, and RangeError for an edit that does not fit
-   *   (beyond the text, inside of a character, NUL, no such formatting); the text and the undo steps are then unchanged.
+   * @throws NotSubscribed before `ready`, ConnectionClosed after the end, TypeError for what is no text, and RangeError for
+   *   an edit that does not fit (beyond the text, inside of a character, NUL, no such formatting); the text and the undo
+   *   steps are then unchanged.
    */
   insert(position: number, text: string, options: EditOptions = {}): void {
     this.make([[position, insert(text, inserted(options))]], options);

@@ -98,6 +98,19 @@ it("takes an accepted suggestion back as the last edit of the user who accepted 
   expect(ali.canUndo).toBe(false);
 });
 
+it("takes what is typed after an accepted suggestion back without it", async () => {
+  const { ali, sara } = await paper();
+  await Promise.all([ali.comments.load(), sara.comments.load()]);
+  sara.insert(0, "A");
+  await sara.flush();
+  const idea = await ali.comments.suggest(5, 13, "Authority");
+  await sara.comments.accept(idea.id);
+  await until(sara, () => sara.text === "AThe Authority shall pay.");
+  sara.insert(1, "b");
+  expect([sara.undo(), sara.text]).toEqual([true, "AThe Authority shall pay."]);
+  expect([sara.undo(), sara.text]).toEqual([true, "AThe Ministry shall pay."]);
+});
+
 it("reads the comments again after a reconnect, and refuses those on text that is not saved", async () => {
   const { server, ali, sara } = await paper();
   await ali.comments.load();

@@ -31,6 +31,7 @@ export interface NextStep {
 export class History {
   private readonly undos: HistoryStep[] = [];
   private readonly redos: HistoryStep[] = [];
+  private isSealed = false; // the last edit is undone by itself, whatever is typed after it
 
   get canUndo(): boolean {
     return this.undos.some((step) => changes(step.operation));
@@ -43,7 +44,7 @@ export class History {
   /** Add an edit of the author on `document`; `join`: it is undone together with the last one. */
   edited(operation: Operation, document: TextDocument, join: boolean): void {
     let step: HistoryStep = { operation: invert(operation, document) };
-    const last = join ? this.undos.pop() : undefined;
+    const last = join && !this.isSealed ? this.undos.pop() : undefined;
     if (last) {
       step = { operation: compose(step.operation, last.operation), beneath: last.beneath };
     }
@@ -52,6 +53,7 @@ export class History {
       this.undos.shift();
     }
     this.redos.length = 0;
+    this.isSealed = false;
   }
 
   /**
@@ -60,7 +62,9 @@ export class History {
    */
   changed(operation: Operation, within?: Landing, own?: TextDocument): void {
     if (own) {
-      return this.edited(operation, own, false);
+      this.edited(operation, own, false);
+      this.isSealed = true;
+      return;
     }
     if (!within || !place(this.undos, operation, within)) {
       carry(this.undos, operation);
