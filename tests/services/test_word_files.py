@@ -97,7 +97,7 @@ def test_comments_are_comments_of_the_file_on_their_text() -> None:
     remarks = [
         Remark(0, 7, "Ali <b>", "why?\nلماذا", 1_700_000_000),
         Remark(10, 0, "Bea", "an empty line"),
-        Remark(0, 7, "Cem", "done", resolved=True),
+        Remark(0, 7, "Cem", "تم", resolved=True),
         Remark(900, 5, "Dan", "beyond"),
     ]
     job = ExportJob("docx", "t", document.content, document.format, remarks)
@@ -106,10 +106,12 @@ def test_comments_are_comments_of_the_file_on_their_text() -> None:
     assert [(each.author, each.text) for each in file.comments] == [
         ("Ali <b>", "why?\nلماذا"),
         ("Bea", "an empty line"),
-        ("Cem", "[resolved] done"),
+        ("Cem", "[resolved] تم"),
         ("Dan", "beyond"),
         ("", "Alternative: B"),
     ]
+    right_to_left = [[line._p.pPr.find(qn("w:bidi")) is not None for line in each.paragraphs] for each in file.comments]
+    assert right_to_left == [[False, True], [False], [True], [False], [False]], "as its author wrote"
     first = next(iter(file.comments))
     assert first.timestamp is not None
     assert first.timestamp.timestamp() == 1_700_000_000

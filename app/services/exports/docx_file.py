@@ -87,20 +87,19 @@ def _comment(number: int, remark: Remark, resolved: str) -> str:
     """Return a comment as XML."""
     author = _NO_XML.sub("\ufffd", remark.author)
     at = datetime.fromtimestamp(remark.at, UTC).strftime("%Y-%m-%dT%H:%M:%SZ") if remark.at else ""
-    said = f"[{resolved}] {remark.text}" if remark.resolved else remark.text
-    lines = "".join(
-        _comment_line(line, is_first=not place) for place, line in enumerate(said.replace("\r\n", "\n").split("\n"))
-    )
+    said = remark.text.replace("\r\n", "\n").split("\n")
+    tag = f"[{resolved}] " if remark.resolved else ""
+    lines = "".join(_comment_line(line, "" if place else tag, is_first=not place) for place, line in enumerate(said))
     dated = f' w:date="{at}"' if at else ""
     about = f'w:id="{number}" w:author="{html.escape(author)}" w:initials="{html.escape(author[:1])}"{dated}'
     return f"<w:comment {about}>{lines}</w:comment>"
 
 
-def _comment_line(text: str, *, is_first: bool) -> str:
-    is_rtl = first_strong(text) == "rtl"
+def _comment_line(text: str, tag: str, *, is_first: bool) -> str:
+    is_rtl = first_strong(text or tag) == "rtl"  # of what the author wrote: the tag is in the language of the file
     bidi, rtl = ("<w:bidi/>", "<w:rtl/>") if is_rtl else ("", "")
     mark = f'<w:r><w:rPr><w:rStyle w:val="CommentReference"/>{rtl}</w:rPr><w:annotationRef/></w:r>' if is_first else ""
-    said = f"<w:r><w:rPr>{rtl}</w:rPr>{_text(text)}</w:r>" if text else ""
+    said = f"<w:r><w:rPr>{rtl}</w:rPr>{_text(tag + text)}</w:r>" if tag + text else ""
     return f'<w:p><w:pPr><w:pStyle w:val="CommentText"/>{bidi}</w:pPr>{mark}{said}</w:p>'
 
 
