@@ -4,20 +4,26 @@ from __future__ import annotations
 
 import asyncio
 import signal
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
 from pathlib import Path
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from redis.asyncio import Redis
+from redis.asyncio.sentinel import MasterNotFoundError
 
 from app.engine.ports.errors import EngineError
-from app.engine.redis.sentinels.votes import Vote, agreed_master
+from app.engine.redis.sentinels.master_finder import MasterFinder
+from app.engine.redis.sentinels.votes import Vote, agreed_master, told_vote
 from tests.engine.events import CHANNEL, event, numbers
 from tests.harness.coroutine_tests import asynchronous
-from tests.harness.eventually import eventually, eventually_async
+from tests.harness.eventually import HANG_SECONDS, eventually, eventually_async
 from tests.redis.cluster import has_all
 from tests.redis.nodes import OpenNode, opened_node
 from tests.redis.sentinels import watched_office
+from tests.redis.told_sentinel import ToldSentinel
 
 PREFIX = "dossier"
 OLD, NEW = ("old", 1), ("new", 2)
@@ -42,6 +48,88 @@ OLD, NEW = ("old", 1), ("new", 2)
 )
 def test_most_sentinels_decide(votes: list[Vote], asked: int, master: tuple[str, int] | None) -> None:
     assert agreed_master(votes, asked) == master
+
+
+STALE, FRESH = Vote(OLD, 0, 5), Vote(NEW, 1, 5)
+
+
+@pytest.mark.parametrize(
+    ("votes", "asked", "waiting", "followed", "master"),
+    [
+        ([STALE], 2, 1, 0, None),  # the other may know of a newer one
+        ([STALE], 2, 0, 0, OLD),
+        ([STALE], 2, 0, 1, None),  # the other was lost meanwhile
+        ([FRESH], 2, 0, 0, NEW),
+        ([STALE, FRESH], 2, 0, 1, NEW),
+        ([FRESH, FRESH], 3, 0, 0, NEW),  # the third was lost with the old master
+        ([FRESH, FRESH], 3, 1, 0, None),
+        ([STALE, STALE], 3, 1, 0, None),
+        ([STALE, STALE, FRESH], 3, 0, 0, None),
+        ([STALE, STALE], 3, 0, 1, None),
+        ([FRESH, FRESH], 4, 0, 0, None),
+        ([FRESH, FRESH, FRESH], 4, 0, 0, NEW),
+        ([Vote(NEW, 1, 3)], 2, 0, 0, NEW),  # two of three are named, and one of them is lost
+        ([Vote(NEW, 1, 3)], 2, 1, 0, None),
+        ([Vote(OLD, 0, 3), Vote(OLD, 0, 3)], 3, 1, 1, OLD),  # all are named: the majority decides
+    ],
+)
+def test_where_some_sentinels_are_named_all_are_heard_and_the_epoch_never_falls(
+    votes: list[Vote], asked: int, waiting: int, followed: int, master: tuple[str, int] | None
+) -> None:
+    assert agreed_master(votes, asked, waiting, followed) == master
+
+
+def _told(port: int, flags: str, epoch: int = 1) -> list[bytes]:
+    fields = {"ip": "10.0.0.1", "port": port, "flags": flags, "config-epoch": epoch, "num-other-sentinels": 2}
+    return [str(part).encode() for pair in fields.items() for part in pair]
+
+
+@pytest.mark.parametrize(
+    ("told", "alive"),
+    [
+        (_told(2, "master"), True),
+        (_told(2, "master,s_down"), False),
+        (_told(2, "s_down,master,o_down"), False),
+        (_told(1, "master,s_down,o_down,failover_in_progress"), True),  # of the old master, while 2 is promoted
+    ],
+)
+def test_flags_count_for_the_server_that_they_are_of(told: list[bytes], alive: bool) -> None:
+    assert told_vote([b"10.0.0.1", b"2"], told) == Vote(("10.0.0.1", 2), 1, 3, alive)
+
+
+@asynchronous
+async def test_a_stale_sentinel_never_moves_a_node_back() -> None:
+    async with _told_sentinels(2) as (finder, (stale, fresh)):
+        stale.master, fresh.master, fresh.after = (OLD, 0, 5), (NEW, 1, 5), stale
+        assert await finder.find() == NEW, "though the other answered first"
+        assert await finder.find() == NEW
+        fresh.master = None
+        assert await finder.find() == NEW
+        stale.master = (("later", 3), 2, 5)
+        assert await finder.find() == ("later", 3)
+
+
+@asynchronous
+async def test_a_running_node_keeps_its_master_where_no_sentinel_answers() -> None:
+    async with _told_sentinels(3) as (finder, sentinels):
+        with pytest.raises(MasterNotFoundError):
+            await finder.find()
+        for one in sentinels:
+            one.master = (OLD, 0, 3)
+        assert await finder.find() == OLD
+        for one in sentinels:
+            one.master = None
+        assert await finder.find() == OLD
+
+
+@asynchronous
+@pytest.mark.parametrize("odd", [[], ["flags"], ["flags", "master"], ["config-epoch", "many"], "text", 7])
+async def test_an_odd_reply_is_no_vote(odd: object) -> None:
+    async with _told_sentinels(3) as (finder, sentinels):
+        for one in sentinels:
+            one.master = (OLD, 0, 3)
+        sentinels[0].odd = odd
+        assert await finder.find() == OLD
 
 
 @given(st.lists(st.builds(Vote, st.sampled_from([OLD, NEW]), st.integers(0, 3), st.just(5), st.booleans()), max_size=5))
@@ -105,6 +193,20 @@ async def test_a_node_keeps_its_master_while_most_sentinels_are_gone(tmp_path: P
             await node.publish_until_taken(event(1))
             await node.has(CHANNEL, 1)
             assert _followed(node) == office.master.port
+
+
+@asynccontextmanager
+async def _told_sentinels(count: int) -> AsyncIterator[tuple[MasterFinder, Sequence[ToldSentinel]]]:
+    """Return a finder and the sentinels that it asks, which name nobody yet."""
+    made = [ToldSentinel() for _ in range(count)]
+    ports = [await one.start() for one in made]
+    finder = MasterFinder("office", [Redis(port=port, protocol=2) for port in ports], HANG_SECONDS)
+    try:
+        yield finder, made
+    finally:
+        await finder.close()
+        for one in made:
+            await one.close()
 
 
 async def _asked_again(node: OpenNode) -> None:

@@ -16,25 +16,36 @@ from redis.asyncio.connection import AbstractConnection
 from redis.asyncio.sentinel import MasterNotFoundError, SentinelConnectionPool
 from redis.exceptions import RedisError
 
-from app.engine.redis.sentinels.votes import Address, Vote, agreed_master
+from app.engine.redis.sentinels.votes import (
+    Address,
+    Vote,
+    agreed_master,
+    counting,
+    existing,
+    told_vote,
+)
 
 VOTE_SECONDS: Final = 0.45
 """The time of a sentinel to answer: the others are not held up by it, and all fit into a call."""
 
-_DOWN: Final = ("s_down", "o_down")
+_ODD: Final = (ValueError, LookupError, TypeError, AttributeError)
+"""Raised by a reply that is not one of a sentinel."""
+
 _log = structlog.get_logger("redis")
 
 
 class MasterFinder:
     """The sentinels of a service. `address`: the master that this node follows; None before the first answer.
 
-    `rounds`: how often they were asked.
+    `rounds`: how often they were asked; `patience`: the seconds that each has to answer.
     """
 
-    def __init__(self, service: str, sentinels: Sequence[redis.Redis]) -> None:
-        self._service, self._sentinels = service, sentinels
+    def __init__(self, service: str, sentinels: Sequence[redis.Redis], patience: float = VOTE_SECONDS) -> None:
+        self._service, self._sentinels, self._patience = service, sentinels, patience
         self.address: Address | None = None
         self.rounds = 0
+        self._epoch = 0  # of the master that is followed
+        self._said: set[str] = set()  # what the log says once
         self.moved: list[Callable[[], None]] = []
         """Called when the node follows another master than before."""
         self._asking: asyncio.Task[Address | None] | None = None
@@ -61,16 +72,29 @@ class MasterFinder:
         while waiting and agreed is None:
             answered, waiting = await asyncio.wait(waiting, return_when=asyncio.FIRST_COMPLETED)
             votes += [vote for task in answered if (vote := task.result()) is not None]
-            agreed = agreed_master(votes, len(self._sentinels))
+            agreed = agreed_master(votes, len(self._sentinels), len(waiting), self._epoch)
         for task in waiting:  # each ends by its own deadline
             self._late.add(task)
             task.add_done_callback(self._late.discard)
         self.rounds += 1
+        self._warn(existing(votes))
+        counted = counting(votes, len(self._sentinels), self._epoch)
         if agreed is not None:
+            self._epoch = max(vote.epoch for vote in counted)
             self._follow(agreed)
             return agreed
-        is_named = any(vote.alive and vote.address == self.address for vote in votes)
+        is_named = not counted or any(vote.alive and vote.address == self.address for vote in counted)
         return self.address if is_named else None
+
+    def _warn(self, total: int) -> None:
+        if len(self._sentinels) < total:
+            hint = "name all of them in storage.engine: by some the master is told less surely"
+            self._say_once("redis_sentinels_not_named", named=len(self._sentinels), sentinels=total, hint=hint)
+
+    def _say_once(self, event: str, **fields: object) -> None:
+        if event not in self._said:
+            self._said.add(event)
+            _log.warning(event, **fields)
 
     def _follow(self, address: Address) -> None:
         before, self.address = self.address, address
@@ -81,12 +105,16 @@ class MasterFinder:
 
     async def _vote(self, sentinel: redis.Redis) -> Vote | None:
         try:
-            async with asyncio.timeout(VOTE_SECONDS):
+            async with asyncio.timeout(self._patience):
                 pipeline = sentinel.pipeline(transaction=False)
                 pipeline.execute_command("SENTINEL", "GET-MASTER-ADDR-BY-NAME", self._service)
                 pipeline.execute_command("SENTINEL", "MASTER", self._service)
-                return _vote(*await pipeline.execute())
+                address, told = await pipeline.execute()
+                return told_vote(address, told)
         except (RedisError, OSError, TimeoutError):
+            return None
+        except _ODD as failure:  # of one: the others decide
+            self._say_once("redis_sentinel_reply_odd", failure=repr(failure))
             return None
 
 
@@ -109,18 +137,6 @@ class SentinelPool(SentinelConnectionPool, redis.BlockingConnectionPool):
         if connection.is_connected and _place(connection) != self._finder.address:
             await connection.disconnect(nowait=True)
         await super().ensure_connection(connection)
-
-
-def _vote(address: Sequence[bytes] | None, told: Sequence[bytes]) -> Vote | None:
-    if not address:
-        return None
-    fields = {told[at].decode(): told[at + 1].decode() for at in range(0, len(told), 2)}
-    return Vote(
-        (address[0].decode(), int(address[1])),
-        int(fields["config-epoch"]),
-        int(fields["num-other-sentinels"]) + 1,
-        not any(flag in fields["flags"].split(",") for flag in _DOWN),
-    )
 
 
 def _place(connection: AbstractConnection) -> Address:
