@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import random
+from collections.abc import Callable
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -23,16 +25,18 @@ from tests.services.test_documents import DOC, bench
 
 def _edits(seed: int) -> list[list[EditPayload]]:
     """Return edits in groups that come at one time: some old, some sent twice, some that do not fit, some empty."""
-    drawn, groups = random.Random(seed), list[list[EditPayload]]()  # noqa: S311  a schedule
-    for number in range(25):
+    drawn, groups = random.Random(seed), [[EditPayload("insert", 0, 0, "the text")]]  # noqa: S311  a schedule
+    for number in range(40):
+        version = drawn.randrange(number // 2 + 1)
         group = [
             drawn.choice(
                 (
-                    EditPayload("insert", 0, drawn.randrange(number + 1), "ab", op_id=f"{seed}-{drawn.randrange(60)}"),
-                    EditPayload("insert", drawn.randrange(4), drawn.randrange(number + 1), "c", op_id=f"{number}"),
-                    EditPayload("insert", 10_000, number, "beyond"),
-                    EditPayload("delete", 0, drawn.randrange(number + 1), length=1),
-                    EditPayload("insert", 0, number + 50, "ahead"),
+                    EditPayload("insert", 0, version, "ab", op_id=f"{seed}-{drawn.randrange(60)}"),
+                    EditPayload("insert", drawn.randrange(4), version, "c", op_id=f"{number}"),
+                    EditPayload("insert", 10_000, version, "beyond"),
+                    EditPayload("delete", 0, version, length=1),
+                    EditPayload("insert", 0, number + 500, "ahead"),
+                    EditPayload("insert", 0, 0, "of another history", epoch="other"),
                 )
             )
             for _ in range(drawn.randrange(1, 5))
@@ -41,11 +45,21 @@ def _edits(seed: int) -> list[list[EditPayload]]:
     return groups
 
 
-def _outcome(folder: Path, groups: list[list[EditPayload]]) -> tuple[str, dict[int, object]]:
-    """Return the text that the edits lead to, and the answer to each of them."""
+def _outcome(
+    folder: Path,
+    groups: list[list[EditPayload]],
+    *,
+    stored: int = 1 << 20,
+    is_lost: Callable[[int], bool] = lambda _: False,
+) -> tuple[str, dict[int, object], int]:
+    """Return the text that the edits lead to, the answer to each of them, and the bytes that were charged for them.
 
-    async def scene() -> tuple[str, dict[int, object]]:
+    `stored`: the author's quota in bytes. `is_lost`: whether the author of an edit has lost the right to edit.
+    """
+
+    async def scene() -> tuple[str, dict[int, object], int]:
         async with bench(folder) as it:
+            it.limiter.limits = replace(it.limiter.limits, stored=stored)
             said: dict[int, object] = {}
 
             def answer(number: int, outcome: int | EditError) -> None:
@@ -55,23 +69,30 @@ def _outcome(folder: Path, groups: list[list[EditPayload]]) -> tuple[str, dict[i
             sent = 0
             for group in groups:
                 for edit in group:
-                    it.documents.submit(DOC, EditSubmission(EditAuthor("ali", "Ali"), edit, partial(answer, sent)))
+                    submission = EditSubmission(EditAuthor("ali", "Ali"), edit, partial(answer, sent))
+                    submission.holds = partial(lambda number: not is_lost(number), sent)
+                    it.documents.submit(DOC, submission)
                     sent += 1
                 await it.answered(sent)
-            return await it.text(), said
+            return await it.text(), said, it.limiter.spent("ali", "stored", 0.0)[1]
 
     with asyncio.Runner(loop_factory=MeasuredLoop) as runner:
         return runner.run(scene())
 
 
-@pytest.mark.parametrize("seed", range(6))
+@pytest.mark.parametrize("seed", range(8))
 def test_edits_come_to_the_same_at_once_and_by_the_way_of_all_others(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, seed: int
 ) -> None:
-    groups = _edits(seed)
-    at_once = _outcome(tmp_path / "a", groups)
+    play = partial(
+        _outcome,
+        groups=_edits(seed),
+        stored=4_000 if seed % 2 else 1 << 20,  # of about 9,000
+        is_lost=lambda number: seed > 3 and number % 5 == 4,
+    )
+    at_once = play(tmp_path / "a")
     monkeypatch.setattr(EditDecision, "at_once", lambda *_: [])
-    assert _outcome(tmp_path / "b", groups) == at_once
+    assert play(tmp_path / "b") == at_once
 
 
 def test_what_people_type_needs_no_task(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -101,7 +122,7 @@ def test_an_edit_whose_decision_fails_is_answered_and_the_next_ones_are_made(
         return EditPayload("insert", 0, 0, "x", op_id=name)
 
     monkeypatch.setattr(core, "decide", failing)
-    text, said = _outcome(tmp_path, [[edit("first")], [edit("good"), edit("bad")], [edit("last")]])
+    text, said, _ = _outcome(tmp_path, [[edit("first")], [edit("good"), edit("bad")], [edit("last")]])
     assert said[2] == (ErrorCode.INTERNAL_ERROR, "The service failed to take this edit; send it again")
     assert text.count("x") == sum(isinstance(version, int) for version in said.values())
     assert isinstance(said[3], int), "the queue goes on"
