@@ -139,7 +139,7 @@ def test_what_the_service_made_for_the_author_is_undone_without_what_is_typed_af
     author = Author("level of tax")
     author.edits(_insert(0, "t", 12))
     accepted = Operation.of(Retain(10), Insert(to_units("levy")), Delete(3))
-    author.history.changed(accepted, own=author.document)
+    author.history.changed(accepted, own=author.document, name="accept-1")
     author.document = apply(accepted, author.document)
     author.edits(_insert(1, "h", 14), join=True)
     author.edits(_insert(2, "e", 15), join=True)
@@ -147,3 +147,20 @@ def test_what_the_service_made_for_the_author_is_undone_without_what_is_typed_af
     assert author.document.text == "tlevel of levy"
     assert author.undoes()
     assert author.document.text == "tlevel of tax"
+
+
+def test_what_the_service_made_in_two_parts_is_undone_at_once() -> None:
+    author = Author("old words stay")
+    parts = {
+        "accept-1": [Operation.of(Delete(2), Retain(12)), Operation.of(Delete(2), Retain(10))],
+        "accept-2": [Operation.of(Delete(1), Retain(9))],
+    }
+    for name, changes in parts.items():
+        for change in changes:
+            author.history.changed(change, own=author.document, name=name)
+            author.document = apply(change, author.document)
+    assert author.document.text == "ords stay"
+    assert author.undoes()
+    assert author.document.text == "words stay"
+    assert author.undoes()
+    assert author.document.text == "old words stay"

@@ -389,7 +389,7 @@ class DocumentReplica:
         within, self._within = self._within, None
         if not change.changes:
             return []
-        self._history.changed(change, within, own)
+        self._history.changed(change, within, own, (by and by.op_id) or "")
         self._caret.follow(change)
         return [Changed(self.channel, self._change(origin, change, by))]
 

@@ -25,7 +25,7 @@ class History:
     def __init__(self) -> None:
         self._undos: list[_Step] = []
         self._redos: list[_Step] = []
-        self._is_sealed = False  # the last edit is undone by itself, whatever is typed after it
+        self._made = ""  # the name of the last edit, where the service made it: it is undone without what is typed next
 
     @property
     def can_undo(self) -> bool:
@@ -40,23 +40,31 @@ class History:
     def edited(self, operation: Operation, before: Document, *, join: bool = False) -> None:
         """Add an edit of the author on `before`; `join`: it is undone together with the last one."""
         step = _Step(invert(operation, before))
-        if join and self._undos and not self._is_sealed:
+        if join and self._undos and not self._made:
             last = self._undos.pop()
             step = _Step(compose(step.operation, last.operation), last.beneath)
         self._undos.append(step)
         del self._undos[:-MAX_STEPS]
         self._redos.clear()
-        self._is_sealed = False
+        self._made = ""
 
-    def changed(self, operation: Operation, within: Landing | None = None, own: Document | None = None) -> None:
+    def changed(
+        self,
+        operation: Operation,
+        within: Landing | None = None,
+        own: Document | None = None,
+        name: str = "",
+    ) -> None:
         """Transform the steps along a change of the author's text that another user made.
 
         `within`: the change is an insert into text that the author had deleted meanwhile. `own`: the text before it,
-        where the service made the change for the author: it is an edit as any other, and can be undone.
+        where the service made the change for the author: it is an edit as any other, and can be undone. `name`: the
+        name of that edit, which may come as several changes; they are undone together.
         """
         if own is not None:
-            self.edited(operation, own)
-            self._is_sealed = True
+            is_more, self._made = name == self._made != "", ""
+            self.edited(operation, own, join=is_more)
+            self._made = name
             return
         if within is None or not _place(self._undos, operation, within):
             _carry(self._undos, operation)

@@ -185,7 +185,7 @@ export class DocumentReplica {
       this.within = this.deletions.landing(by.within) ?? landing(pending.committed, unconfirmed, server.text);
       this.others.move(pending, version, by.user_id);
       this.caret.committed(pending.committed, by.user_id === userId);
-      this.changed("remote", change, by.user_id, by.user_name, isAccepted && by.user_id === userId ? local : undefined);
+      this.changed("remote", change, by, isAccepted && by.user_id === userId ? local : undefined);
       this.host.cursorsMoved();
     });
   }
@@ -379,13 +379,13 @@ export class DocumentReplica {
     this.send();
   }
 
-  private changed(origin: Origin, change: Operation, userId?: string, userName?: string, own?: TextDocument): void {
+  private changed(origin: Origin, change: Operation, by?: RemoteOperationPayload, own?: TextDocument): void {
     const within = this.within;
     this.within = undefined;
     if (changes(change)) {
-      this.history.changed(change, within, own);
+      this.history.changed(change, within, own, by?.op_id ?? "");
       this.caret.follow(change, false);
-      this.host.changed(changeOf(origin, change, this.version, userId, userName));
+      this.host.changed(changeOf(origin, change, this.version, by?.user_id, by?.user_name));
     }
   }
 

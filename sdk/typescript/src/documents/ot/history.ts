@@ -31,7 +31,7 @@ export interface NextStep {
 export class History {
   private readonly undos: HistoryStep[] = [];
   private readonly redos: HistoryStep[] = [];
-  private isSealed = false; // the last edit is undone by itself, whatever is typed after it
+  private made = ""; // the name of the last edit, where the service made it: it is undone without what is typed next
 
   get canUndo(): boolean {
     return this.undos.some((step) => changes(step.operation));
@@ -44,7 +44,7 @@ export class History {
   /** Add an edit of the author on `document`; `join`: it is undone together with the last one. */
   edited(operation: Operation, document: TextDocument, join: boolean): void {
     let step: HistoryStep = { operation: invert(operation, document) };
-    const last = join && !this.isSealed ? this.undos.pop() : undefined;
+    const last = join && !this.made ? this.undos.pop() : undefined;
     if (last) {
       step = { operation: compose(step.operation, last.operation), beneath: last.beneath };
     }
@@ -53,17 +53,20 @@ export class History {
       this.undos.shift();
     }
     this.redos.length = 0;
-    this.isSealed = false;
+    this.made = "";
   }
 
   /**
    * Transform the steps along another's change; `within`: it is an insert into text that the author had deleted. `own`: the
    * text before it, where the service made the change for the author: it is an edit as any other, and can be undone.
+   * `name`: the name of that edit, which may come as several changes; they are undone together.
    */
-  changed(operation: Operation, within?: Landing, own?: TextDocument): void {
+  changed(operation: Operation, within?: Landing, own?: TextDocument, name = ""): void {
     if (own) {
-      this.edited(operation, own, false);
-      this.isSealed = true;
+      const isMore = name !== "" && name === this.made;
+      this.made = "";
+      this.edited(operation, own, isMore);
+      this.made = name;
       return;
     }
     if (!within || !place(this.undos, operation, within)) {
