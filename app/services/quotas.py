@@ -99,6 +99,7 @@ class Quotas:
                 await self._store.settle()
         except BaseException:
             self._unsettled.update(sent)
+            self._changed |= dict.fromkeys(sent)  # settled with the next round, though the user spends no more
             raise
 
     def _heard(self, spent: Sequence[Spent]) -> None:

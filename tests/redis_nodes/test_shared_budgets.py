@@ -12,7 +12,7 @@ from app.core.ratelimit import Limits, RateClass, RateLimiter
 from app.engine.ports.limits import Spent
 from app.engine.redis.engine import RedisEngine
 from app.services.quotas import QuotaExceeded, Quotas
-from tests.harness.eventually import eventually_async
+from tests.harness.eventually import HANG_SECONDS, eventually_async
 from tests.harness.measurements import Report
 from tests.harness.redis_server import RedisServer
 from tests.redis_nodes.nodes import Node, Nodes, now
@@ -154,8 +154,28 @@ def test_what_is_put_while_others_are_heard_of_is_added_once(nodes: Nodes) -> No
             assert not settling.done()
             b.engine.quotas.put([Spent("u1", "channels", at, 12)])  # the 30 are not heard of yet
             await settling
+            await b.engine.quotas.settle()
             assert sum(one.amount for one in heard) == 30
             assert [one.amount for one in await _stored(nodes)] == [42]
+
+    asyncio.run(scenario())
+
+
+def test_who_settles_does_not_wait_for_what_others_put_meanwhile(nodes: Nodes) -> None:
+    async def scenario() -> None:
+        at = now().wall
+        async with nodes.opened("a") as (a,):
+            quotas = a.engine.quotas
+            quotas.put([Spent(f"user{number}", "channels", at, 1) for number in range(450)])
+            settling, amount = asyncio.create_task(quotas.settle()), 1
+            async with asyncio.timeout(HANG_SECONDS):
+                while not settling.done():  # so there is always something to store
+                    amount += 1
+                    quotas.put([Spent("steady", "channels", at, amount)])
+                    await asyncio.sleep(0)
+            await settling
+            stored = {one.user_id for one in await _stored(nodes)}
+            assert {f"user{number}" for number in range(450)} <= stored
 
     asyncio.run(scenario())
 

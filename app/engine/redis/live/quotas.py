@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Mapping, Sequence
+from math import ceil
 from typing import Final, cast
 
 import msgspec
@@ -65,7 +66,8 @@ class RedisQuotas:
 
     async def settle(self) -> None:
         async with self._adding:
-            while self._wanted:
+            # What is put meanwhile is left to who waits for it: else one caller would serve all the others, for ever.
+            for _ in range(ceil(len(self._wanted) / _BATCH)):
                 await self._add_some()
 
     async def _add_some(self) -> None:
