@@ -57,7 +57,7 @@ class Callers:
 
     async def cover(self, identity: Identity, rate_class: RateClass, amount: int = 1) -> None:
         """Ask for so much of the caller's window that `spend` may judge on this node; call it first."""
-        if not self._rates.covered(identity.user_id, rate_class, self._clock().steady, amount):
+        if not self._rates.covered(identity.user_id, identity.role, rate_class, self._clock().steady, amount):
             await self._rates.cover(identity.user_id, identity.role, rate_class, amount)
 
     def spend(self, identity: Identity, rate_class: RateClass, amount: int = 1) -> Verdict:

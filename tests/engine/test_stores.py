@@ -181,9 +181,9 @@ def test_settings_are_told_when_they_change_and_again_after_a_restart(opened: Op
 def test_a_message_can_be_judged_once_it_is_covered(opened: Opener) -> None:
     async def scenario() -> None:
         async with opened() as engine:
-            if not engine.rates.covered("u1", "general", 0.0):
+            if not engine.rates.covered("u1", "editor", "general", 0.0):
                 await engine.rates.cover("u1", "editor", "general")
-            assert engine.rates.covered("u1", "general", 0.0)
+            assert engine.rates.covered("u1", "editor", "general", 0.0)
             assert engine.rates.limiter.spend("u1", "editor", "general", 0.0).allowed
 
     asyncio.run(scenario())

@@ -59,7 +59,7 @@ def test_an_outage_refuses_what_must_be_stored_and_what_ended_meanwhile_is_told_
             await a.engine.sessions.close("s1", 0)
             assert await _present(a) == ["u1", "u2", "u3", "u4"]  # from memory, until it can be told
             await a.engine.rates.cover("u1", "editor", "general")
-            assert a.engine.rates.covered("u1", "general", 0.0)
+            assert a.engine.rates.covered("u1", "editor", "general", 0.0)
             await asyncio.to_thread(own_server.start)
             await eventually_async(lambda: _is_back(a))
             await eventually_async(lambda: sorted(b.left()) == ["u1", "u2"], b.left)

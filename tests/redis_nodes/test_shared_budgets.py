@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import time
+from collections import Counter
+from collections.abc import Sequence
 from dataclasses import replace
 
 import pytest
@@ -11,7 +13,10 @@ import pytest
 from app.core.ratelimit import Limits, RateClass, RateLimiter
 from app.engine.ports.limits import Spent
 from app.engine.redis.engine import RedisEngine
+from app.node.connections.shared_budgets import SharedBudgets
 from app.services.quotas import QuotaExceeded, Quotas
+from dossier_realtime.protocol.authorization import Identity
+from dossier_realtime.protocol.classification import Clearance
 from tests.harness.eventually import HANG_SECONDS, eventually_async
 from tests.harness.measurements import Report
 from tests.harness.redis_server import RedisServer
@@ -20,9 +25,9 @@ from tests.redis_nodes.nodes import Node, Nodes, now
 
 async def _spend(node: Node, rate_class: RateClass, cost: int = 1, role: str = "editor") -> bool:
     rates, steady = node.engine.rates, now().steady
-    if not rates.covered("u1", rate_class, steady, cost):
+    if not rates.covered("u1", role, rate_class, steady, cost):
         await rates.cover("u1", role, rate_class, cost)
-    assert rates.covered("u1", rate_class, steady, cost) or cost > 1
+    assert rates.covered("u1", role, rate_class, steady, cost) or cost > 1
     return rates.limiter.spend("u1", role, rate_class, steady, cost).allowed
 
 
@@ -74,6 +79,80 @@ def test_by_a_lower_limit_of_another_role_counts_what_was_spent_and_not_what_was
     asyncio.run(scenario())
 
 
+@pytest.mark.parametrize("is_raised", [False, True])
+def test_a_higher_limit_is_shared_too_where_a_lower_one_was_exhausted(nodes: Nodes, is_raised: bool) -> None:
+    """Else each node that knew the lower limit to be given out judges by the whole of the higher one alone."""
+
+    async def scenario() -> None:
+        async with nodes.opened("a", "b") as both:
+            for node in both:
+                node.engine.rates.limiter.roles = {"service": Limits(general=1_000)}
+            assert 100 <= await _spend_all(both, "editor") <= 102
+            if is_raised:
+                for node in both:
+                    node.engine.rates.limiter.raise_limit("u1", 600.0, now().steady)
+            more = await _spend_all(both, "editor" if is_raised else "service")
+            assert 890 <= more <= 1_020 - 100
+
+    asyncio.run(scenario())
+
+
+@pytest.mark.parametrize("names", ["ab", "abc", "abcde"])
+def test_a_lower_limit_is_not_spent_by_what_nodes_were_only_given(nodes: Nodes, names: str, report: Report) -> None:
+    async def scenario() -> None:
+        async with nodes.opened(*names) as all_:
+            for node in all_:
+                node.engine.rates.limiter.roles = {"service": Limits(general=6_000)}
+                assert await _spend(node, "general", role="service")
+            allowed = len(all_) + await _spend_all(all_[::-1], "editor")
+            report(f"{allowed} of 100 over {len(all_)} nodes")
+            assert 100 <= allowed <= 102 + 2 * (len(all_) - 2)
+            assert await _spend(all_[0], "general", role="service"), "by its own limit"
+
+    asyncio.run(scenario())
+
+
+def test_roles_in_turn_take_no_more_of_the_budget_than_they_spend_and_a_part(nodes: Nodes) -> None:
+    async def scenario() -> None:
+        async with nodes.opened("a", "b") as (a, b):
+            for node in (a, b):
+                node.engine.rates.limiter.roles = {"service": Limits(general=200)}
+            for _ in range(40):
+                assert await _spend(a, "general", role="service")
+                assert await _spend(a, "general")
+            assert 110 <= sum([await _spend(b, "general", role="service") for _ in range(200)]) <= 124
+
+    asyncio.run(scenario())
+
+
+async def _spend_all(nodes: Sequence[Node], role: str) -> int:
+    """Spend on each node in turn until all refuse; what was allowed."""
+    allowed = 0
+    while more := sum([await _spend(node, "general", role=role) for node in nodes]):
+        allowed += more
+    return allowed
+
+
+def test_connections_of_two_roles_spend_at_once_on_one_node(nodes: Nodes) -> None:
+    """What one role is given must not take from the other what it waits for, so that both wait for ever."""
+
+    async def scenario() -> None:
+        async with nodes.opened("a", "b") as (a, _):
+            a.engine.rates.limiter.roles = {"service": Limits(general=200, edit=1_200, cursor=2_400, ping=120)}
+            budgets = SharedBudgets(a.engine.rates, now)
+            allowed = Counter[str]()
+
+            async def spend(role: str) -> None:
+                for _ in range(20):
+                    await budgets.cover(Identity("u1", "U", role, None, (), Clearance.INTERNAL, 10**10))
+                    allowed[role] += a.engine.rates.limiter.spend("u1", role, "general", now().steady).allowed
+
+            await asyncio.gather(*(spend(role) for role in ("editor", "service") * 2))
+            assert allowed == {"editor": 40, "service": 40}
+
+    asyncio.run(scenario())
+
+
 def test_many_connections_of_one_node_spend_at_once(nodes: Nodes) -> None:
     """One that asks in the turn of the loop in which an answer came finds it spent by others, and asks again."""
 
@@ -91,7 +170,7 @@ def test_many_connections_of_one_node_spend_at_once(nodes: Nodes) -> None:
 
 async def _spend_when_covered(node: Node) -> bool:
     rates = node.engine.rates
-    while not rates.covered("u1", "general", now().steady):
+    while not rates.covered("u1", "editor", "general", now().steady):
         await rates.cover("u1", "editor", "general")
     return rates.limiter.spend("u1", "editor", "general", now().steady).allowed
 

@@ -11,7 +11,7 @@ class EmbeddedRates:
     def __init__(self, limiter: RateLimiter) -> None:
         self.limiter = limiter
 
-    def covered(self, user_id: str, rate_class: RateClass, steady: float, cost: int = 1) -> bool:
+    def covered(self, user_id: str, role: str, rate_class: RateClass, steady: float, cost: int = 1) -> bool:
         return True
 
     async def cover(self, user_id: str, role: str, rate_class: RateClass, cost: int = 1) -> None:

@@ -67,8 +67,11 @@ class RateStore(Protocol):
 
     limiter: RateLimiter
 
-    def covered(self, user_id: str, rate_class: RateClass, steady: float, cost: int = 1) -> bool:
-        """Return True where `limiter` may judge messages of this cost now: always, where there is one node."""
+    def covered(self, user_id: str, role: str, rate_class: RateClass, steady: float, cost: int = 1) -> bool:
+        """Return True where `limiter` may judge messages of this role and cost now: always, where there is one node.
+
+        Ask in the turn of the loop in which it judges: what it counts of other nodes is set by the role's limit.
+        """
 
     async def cover(self, user_id: str, role: str, rate_class: RateClass, cost: int = 1) -> None:
         """Ask for more to spend; afterwards `covered` holds. It never fails: in an outage a node judges alone."""

@@ -27,11 +27,11 @@ class SharedBudgets:
     def are_covered(self, identity: Identity) -> bool:
         """Return whether a message of any class may be judged now: its class is known only when it was judged."""
         steady, covered = self._clock().steady, self._rates.covered
-        return all(covered(identity.user_id, one, steady) for one in _CLASSES)
+        return all(covered(identity.user_id, identity.role, one, steady) for one in _CLASSES)
 
     async def cover(self, identity: Identity) -> None:
         """Ask for more until all classes are covered: connections spend one while another one is asked for."""
         while not self.are_covered(identity):
             for one in _CLASSES:
-                if not self._rates.covered(identity.user_id, one, self._clock().steady):
+                if not self._rates.covered(identity.user_id, identity.role, one, self._clock().steady):
                     await self._rates.cover(identity.user_id, identity.role, one)
