@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+import asyncio
+from pathlib import Path
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from app.core.instant import Instant, until_next_second
 from app.node.sockets.timers import Timers
+from tests.harness.coroutine_tests import asynchronous
+from tests.harness.in_process import running
 
 
 class Alarm:
@@ -93,3 +98,21 @@ def test_the_next_second_is_half_a_second_to_one_and_a_half_away_and_whole(now: 
     wait = until_next_second(now)
     assert 0.499 < wait <= 1.501
     assert abs(now + wait - round(now + wait)) < 1e-6
+
+
+@asynchronous
+async def test_a_nearer_deadline_of_what_settles_does_not_begin_the_clock_of_a_stopped_node_again(
+    tmp_path: Path,
+) -> None:
+    async with running(tmp_path / "data") as service:
+        node = service.node
+        node._tick_at(node.loop.time() + 3600.0)  # so that the deadline is nearer than it
+
+        async def settle() -> None:
+            while not node.draining:  # noqa: ASYNC110  the product has no event for it
+                await asyncio.sleep(0)
+            node.timers.watch(Alarm([node.clock().steady]))
+
+        settling = node.background.start(settle())
+    await settling
+    assert node._ticker is None
