@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import linecache
+import sys
 import threading
 from collections import deque
 from pathlib import Path
@@ -15,6 +17,7 @@ from app.journal.signatures.checkpoints import Checkpointer, CheckpointSchedule
 from app.journal.signatures.signing import KeyPlace, named_key, open_signer
 from app.journal.waking.queue_sleep import QueueSleep
 from app.journal.writer import Journal
+from tests.harness.eventually import HANG_SECONDS
 from tests.journal.folders import NODE, entries, until
 
 
@@ -65,19 +68,39 @@ def test_what_is_added_while_the_thread_goes_to_sleep_is_never_left_lying() -> N
 
 def test_who_is_in_a_hurry_ends_the_pause_and_also_a_sleep_without_an_entry() -> None:
     queue = deque([1])
-    sleep, ended = QueueSleep(queue), threading.Event()
+    sleep, ended = QueueSleep(queue), list[str]()
 
     def work() -> None:
         sleep.rest(3600.0, None)
+        ended.append("pause")
         queue.clear()
         sleep.rest(3600.0, None)
-        ended.set()
+        ended.append("sleep")
 
-    threading.Thread(target=work, daemon=True).start()
+    thread = threading.Thread(target=work, daemon=True)
+    thread.start()
+    until(lambda: _is_waiting(thread))
+    assert not sleep.is_deep, "there is an entry: it is in the pause"
     sleep.hurry()
-    until(lambda: not queue and sleep.is_deep)
+    until(lambda: ended == ["pause"] and sleep.is_deep and _is_waiting(thread))
     sleep.hurry()
-    assert ended.wait(60)
+    thread.join(HANG_SECONDS)
+    assert ended == ["pause", "sleep"]
+
+
+def test_who_is_in_a_hurry_before_the_rest_begins_lets_it_end_at_once() -> None:
+    for queue in (deque([1]), deque[int]()):
+        sleep = QueueSleep(queue)
+        sleep.hurry()
+        sleep.rest(3600.0, None)
+
+
+def _is_waiting(thread: threading.Thread) -> bool:
+    """Return whether the thread is at the line on which it waits for the bell."""
+    frame = sys._current_frames().get(thread.ident or 0)
+    if frame is None or frame.f_code is not QueueSleep.rest.__code__:
+        return False
+    return "acquire" in linecache.getline(frame.f_code.co_filename, frame.f_lineno)
 
 
 def test_a_look_at_which_no_checkpoint_is_due_reads_no_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
