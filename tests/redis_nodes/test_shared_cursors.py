@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 
 from app.engine.ports.engine import Engine
+from app.engine.ports.errors import Unavailable
 from tests.harness.eventually import eventually_async
 from tests.harness.redis_server import RedisServer
 from tests.redis.cutting_proxy import cutting_proxy
@@ -34,6 +35,28 @@ def test_the_newest_of_each_connection_is_found_elsewhere_until_it_is_dropped(no
             assert await b.engine.cursors.elsewhere(DOC) == [places[-1]]
             await a.engine.cursors.drop(DOC, "c2")
             assert await b.engine.cursors.elsewhere(DOC) == []
+
+    asyncio.run(scenario())
+
+
+def test_a_document_that_cannot_be_written_holds_no_other_up(nodes: Nodes, shared_server: RedisServer) -> None:
+    """As on a cluster of which a part is away."""
+
+    async def scenario() -> None:
+        away = f"{{{nodes.prefix}:c:document:away}}:cursors"
+        async with nodes.opened("a", "b") as (a, b):
+            shared_server.command("SET", away, "no hash")
+            for place in (b"1", b"2"):
+                puts = (a.engine.cursors.put(doc, "c1", place) for doc in ("document:away", DOC))
+                outcomes = await asyncio.gather(*puts, return_exceptions=True)
+                assert [type(one) for one in outcomes] == [Unavailable, type(None)]
+                assert await b.engine.cursors.elsewhere(DOC) == [place]
+            shared_server.command("DEL", away)
+
+            async def is_written() -> bool:
+                return await b.engine.cursors.elsewhere("document:away") == [b"2"]
+
+            await eventually_async(is_written)
 
     asyncio.run(scenario())
 

@@ -3,17 +3,22 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import threading
 from collections.abc import Sequence
 from pathlib import Path
 
+import pytest
+
 from app.core.domain.documents import RECENT, VersionedDocument, pack, unpack
 from app.core.ratelimit import RateLimiter
 from app.engine.build import open_engine
+from app.engine.embedded.cursors import EmbeddedCursors
 from app.engine.embedded.events.documents import EmbeddedDocuments
 from app.engine.limits import EngineLimits
 from app.engine.ports.engine import Engine
 from app.engine.ports.events import Publication
+from app.services.editing import cursors as service
 from app.services.editing.cursors import CursorOwner, Cursors, placed_cursors
 from app.services.editing.document_log import reaching_back
 from app.services.editing.documents import Documents
@@ -180,3 +185,45 @@ def test_the_last_move_stays_also_where_an_earlier_one_learns_later_what_the_tex
             await engine.close()
 
     asyncio.run(scene())
+
+
+def test_a_cursor_is_told_once_at_a_time_while_the_store_is_slow(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(service, "INTERVAL_SECONDS", 0)
+
+    async def scene() -> None:
+        engine = await open_engine("embedded", tmp_path, limits=EngineLimits(), rates=RateLimiter(), clock=Clock())
+        try:
+            documents, answers, store = _documents(engine), asyncio.Queue[object](), _SlowStore()
+            documents.submit(DOC, _edit(answers, "some text", 0))
+            assert await answers.get() == 1
+            cursors = Cursors(documents.upcoming, engine.broker, store)
+            for position in range(1, 9):
+                for connection in ("c1", "c2"):
+                    await cursors.move(DOC, CursorOwner(connection, "bea", "Bea"), CursorPayload(position=position))
+                for _ in range(20):  # turns in which another one could begin
+                    await asyncio.sleep(0.0001)
+            assert sorted(store.waiting) == ["c1", "c2"]
+            store.open.set()
+            async with asyncio.timeout(HANG_SECONDS):
+                while set(store.kept.values()) != {8}:  # noqa: ASYNC110  the newest follow
+                    await asyncio.sleep(0.005)
+        finally:
+            await engine.close()
+
+    asyncio.run(scene())
+
+
+class _SlowStore(EmbeddedCursors):
+    """Puts wait until it is open. `waiting`: the connections whose cursors do; `kept`: the positions by connection."""
+
+    def __init__(self) -> None:
+        self.open = asyncio.Event()
+        self.waiting: list[str] = []
+        self.kept: dict[str, int] = {}
+
+    async def put(self, channel: str, connection: str, body: bytes) -> None:
+        self.waiting.append(connection)
+        await self.open.wait()
+        self.kept[connection] = json.loads(body)["position"]

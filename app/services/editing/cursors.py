@@ -82,6 +82,7 @@ class Cursors:
         store.start(self._died, self._tell_all)
         self._cursors: dict[str, dict[str, _Cursor]] = {}
         self._paces: dict[tuple[str, str], _Pace] = {}
+        self._telling: set[tuple[str, str]] = set()  # channels and connections whose cursor is being told
         self._tasks: set[asyncio.Task[None]] = set()
         self._moves = count(1)
 
@@ -99,11 +100,7 @@ class Cursors:
         if owner.connection_id in here and here[owner.connection_id].number > number:
             return
         here[owner.connection_id] = _Cursor(owner, place, number)
-        key = channel, owner.user_id
-        pace = self._paces.get(key)
-        if pace is None:
-            pace = self._paces[key] = _Pace(asyncio.get_running_loop().call_later(0.0, self._due, *key))
-        pace.waiting[owner.connection_id] = None
+        self._tell_in_turn(channel, owner)
 
     def resting(
         self, channel: str, versioned: VersionedDocument, reader: str, elsewhere: Iterable[RestingCursor] = ()
@@ -159,15 +156,31 @@ class Cursors:
                     cursor.place = _placed(versioned, cursor)
                 await self._keep(channel, connection_id)
 
+    def _tell_in_turn(self, channel: str, owner: CursorOwner) -> None:
+        key = channel, owner.user_id
+        pace = self._paces.get(key)
+        if pace is None:
+            pace = self._paces[key] = _Pace(asyncio.get_running_loop().call_later(0.0, self._due, *key))
+        pace.waiting[owner.connection_id] = None
+
     def _due(self, channel: str, user_id: str) -> None:
         pace = self._paces[channel, user_id]
         if not pace.waiting:
             del self._paces[channel, user_id]
             return
-        connection_id = next(iter(pace.waiting))
-        del pace.waiting[connection_id]
         pace.timer = asyncio.get_running_loop().call_later(INTERVAL_SECONDS, self._due, channel, user_id)
-        self._start(self._tell(channel, connection_id))
+        for connection_id in pace.waiting:
+            if (channel, connection_id) not in self._telling:  # else it waits: a slow store would pile them up
+                del pace.waiting[connection_id]
+                self._telling.add((channel, connection_id))
+                self._start(self._tell_once(channel, connection_id))
+                return
+
+    async def _tell_once(self, channel: str, connection_id: str) -> None:
+        try:
+            await self._tell(channel, connection_id)
+        finally:
+            self._telling.discard((channel, connection_id))
 
     async def _tell(self, channel: str, connection_id: str) -> None:
         # Kept before it is published: whoever joins too late to be told finds it. Edits may have come since it was
@@ -199,8 +212,8 @@ class Cursors:
 
     def _tell_all(self) -> None:
         for channel, here in self._cursors.items():
-            for connection_id in here:
-                self._start(self._tell(channel, connection_id))
+            for cursor in here.values():
+                self._tell_in_turn(channel, cursor.owner)
 
     async def _publish_gone(self, channel: str, user_id: str, cursor_id: str) -> None:
         payload = CursorGonePayload(user_id=user_id, cursor_id=cursor_id)

@@ -41,7 +41,11 @@ class SharedCursors:
         if here.get(connection) != body:
             here[connection] = body
             self._unwritten[channel, connection] = None
-        await self._write()
+        try:
+            await self._write()
+        except Unavailable:
+            if (channel, connection) in self._unwritten:
+                raise  # else it was another one, as on a cluster of which a part is away
 
     async def drop(self, channel: str, connection: str) -> None:
         here = self._mine.get(channel, {})
@@ -67,13 +71,19 @@ class SharedCursors:
         """Write what has changed, one round after the other: so no older cursor overtakes a newer one."""
         async with self._writing:
             some, self._unwritten = self._unwritten, {}
+            if not some:
+                return
+            left = dict(some)
+
+            async def write(home: str, one: tuple[str, str]) -> None:
+                await self._write_one(home, *one)
+                del left[one]
+
             try:
-                if some:
-                    home = await self._homes.assure()
-                    await all_done(partial(self._write_one, home, *one) for one in some)
-            except BaseException:
-                self._unwritten = some | self._unwritten
-                raise
+                home = await self._homes.assure()
+                await all_done(partial(write, home, one) for one in some)
+            finally:
+                self._unwritten = left | self._unwritten
 
     async def _write_one(self, home: str, channel: str, connection: str) -> None:
         body = self._mine.get(channel, {}).get(connection)
