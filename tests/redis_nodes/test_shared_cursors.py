@@ -61,6 +61,26 @@ def test_a_document_that_cannot_be_written_holds_no_other_up(nodes: Nodes, share
     asyncio.run(scenario())
 
 
+def test_what_a_dead_node_wrote_after_it_was_cleared_is_taken_away(nodes: Nodes, shared_server: RedisServer) -> None:
+    """As by a write that was under way when the node was cut off, or one of a process that stood still."""
+    name, sweeps = f"{{{nodes.prefix}:c:{DOC}}}:cursors", f"{{{nodes.prefix}:live}}:sweeps"
+
+    async def scenario() -> None:
+        async with nodes.opened("a", "b") as (a, b):
+            gone: list[bytes] = []
+            b.engine.cursors.start(lambda channel, body: gone.append(body), lambda: None)
+            await a.engine.cursors.put(DOC, "c1", b"here")
+            shared_server.command("ZADD", sweeps, "9e15", "ending")  # it is not cleared yet
+            for home, connection in (("ending", "c2"), ("ended", "c3"), ("ended", "c1")):
+                shared_server.command("HSET", name, f"{home}\0{connection}", f"{home} {connection}")
+            assert sorted(await b.engine.cursors.elsewhere(DOC)) == [b"ending c2", b"here"]
+            assert b"ended" not in shared_server.command("HKEYS", name)
+            assert gone == [b"ended c3"], "the other connection goes on"
+            assert sorted(await a.engine.cursors.elsewhere(DOC)) == [b"ending c2"]
+
+    asyncio.run(scenario())
+
+
 def test_a_node_that_counted_as_dead_puts_its_cursors_again(nodes: Nodes, shared_server: RedisServer) -> None:
     async def scenario() -> None:
         async with nodes.opened("a", "b") as (a, b):

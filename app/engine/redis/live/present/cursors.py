@@ -58,8 +58,36 @@ class SharedCursors:
             await self._write()
 
     async def elsewhere(self, channel: str) -> list[bytes]:
-        own = self._homes.current
-        return [body for (home, _), body in (await self._fields(channel)).items() if home != own]
+        own, fields = self._homes.current, await self._fields(channel)
+        for late in await self._ended({home for home, _ in fields} - {own}):
+            await self._clear_late(channel, late, fields)
+        return [body for (home, _), body in fields.items() if home != own]
+
+    async def _ended(self, homes: set[str]) -> list[str]:
+        """Return those that were cleared, or none where that cannot be told.
+
+        A write that was under way may come after all that its home left was cleared, and one that stood still before
+        it entered the channel into its list goes on after it: nobody else would find what they wrote.
+        """
+        left = sorted(homes)
+        for name in self._homes.names[:2]:  # in this order: from the first a dead one moves to the second
+            if not left:
+                break
+            try:
+                scores = await self._access.ask("ZMSCORE", name, *left)
+            except Unavailable:
+                return []
+            left = [home for home, score in zip(left, scores, strict=True) if score is None]
+        return left
+
+    async def _clear_late(self, channel: str, home: str, fields: dict[tuple[str, str], bytes]) -> None:
+        """Take what a cleared home wrote late out of the channel and of its fields."""
+        for of, connection in [name for name in fields if name[0] == home]:
+            body = fields.pop((of, connection))
+            is_elsewhere = any(other == connection for _, other in fields)  # its node lives on, with another home
+            with suppress(Unavailable):  # by whoever asks next
+                if await self._access.ask("HDEL", self._key(channel), f"{of}\0{connection}") and not is_elsewhere:
+                    self._gone(channel, body)
 
     async def _fields(self, channel: str) -> dict[tuple[str, str], bytes]:
         """Return the cursors of all nodes by home and connection. Raises Unavailable."""
