@@ -1,5 +1,6 @@
-"""Bounds of the journal's queue: three lanes share one order, and each has a bound that the others cannot fill.
+"""Bounds of the journal's queue, and the acts that somebody waits for.
 
+Three lanes share one order, and each has a bound that the others cannot fill.
 Acts (changes by people with rights) are awaited, so other traffic never fills their lane. Events are the result of
 changes. Traffic is the result of reading, refusing and connecting: it is dropped first, and never makes the journal
 unhealthy.
@@ -7,13 +8,14 @@ unhealthy.
 
 from __future__ import annotations
 
+import asyncio
 from collections import Counter
+from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final, Literal
 
 if TYPE_CHECKING:
-    import asyncio
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
     from dossier_realtime.recording.entry import Detail, Kind
 
@@ -79,8 +81,65 @@ class Waiting:
             durable.set_result(self.seq)
 
 
-def settle_all(acts: Sequence[Waiting]) -> None:
-    """Tell those who await these acts that they are durable."""
+class AwaitedActs:
+    """The acts that somebody on the loop waits for. The writer's thread says when they are durable, or refused."""
+
+    def __init__(self) -> None:
+        self.undurable: list[Waiting] = []
+        """The writer's: acts that are encoded and not yet known to be on the disk."""
+        self._awaited: dict[Waiting, None] = {}
+        self._loop: asyncio.AbstractEventLoop | None = None
+
+    # On the loop's side
+
+    def new_future(self) -> asyncio.Future[int]:
+        """Return what an act of the running loop settles with its seq."""
+        self._loop = asyncio.get_running_loop()
+        return self._loop.create_future()
+
+    async def wait(self, waiting: Waiting, durable: asyncio.Future[int], seconds: float) -> int:
+        """Return the seq of an act once it is on the disk. Raises ActNotRecorded when it is refused or takes longer."""
+        self._awaited[waiting] = None
+        try:
+            async with asyncio.timeout(seconds):
+                return await durable
+        except TimeoutError:
+            raise ActNotRecorded("The disk took too long to keep the act; try again later", waiting) from None
+        finally:
+            del self._awaited[waiting]
+
+    def fail(self, trouble: str) -> None:
+        """Tell all who wait. `trouble` as it was then: the disk may be well again, and nothing of it is durable yet."""
+        for waiting in self._awaited:
+            waiting.settle(trouble)
+
+    # In the writer's thread
+
+    def synced(self) -> None:
+        """Have those told whose acts were encoded: all of it is on the disk."""
+        done, self.undurable = self.undurable, []
+        if done:
+            self._call(lambda: _settle_all(done))
+
+    def refused(self, trouble: str) -> None:
+        """Have all told that the disk does not take their acts."""
+        self.undurable.clear()
+        self._call(lambda: self.fail(trouble))
+
+    def unfit(self, waiting: Waiting) -> None:
+        """Have the one told whose act cannot be encoded, where the entry is an act."""
+        if waiting.durable is not None:
+            durable, waiting.durable = waiting.durable, None
+            reason = ActNotRecorded("The act cannot be written; report the log", waiting)
+            self._call(lambda: None if durable.done() else durable.set_exception(reason))
+
+    def _call(self, tell: Callable[[], None]) -> None:
+        if self._loop is not None:
+            with suppress(RuntimeError):  # the loop is closed: no future is awaited
+                self._loop.call_soon_threadsafe(tell)
+
+
+def _settle_all(acts: Sequence[Waiting]) -> None:
     for waiting in acts:
         waiting.settle()
 

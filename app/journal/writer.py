@@ -30,10 +30,10 @@ from app.journal.lanes import (
     MAX_WAITING_ENTRIES,
     TRAFFIC,
     ActNotRecorded,
+    AwaitedActs,
     Lane,
     LaneState,
     Waiting,
-    settle_all,
 )
 from app.journal.waking.queue_sleep import QueueSleep
 from dossier_realtime.recording.entry import (
@@ -102,8 +102,7 @@ class Journal:
         }
         self._own = LaneState("events", 0, 0)  # of the journal's own entries, which no bound refuses
         self._lost_in = self._lost_out = 0
-        self._awaited: dict[Waiting, None] = {}
-        self._loop: asyncio.AbstractEventLoop | None = None  # of who waits for acts
+        self._acts = AwaitedActs()
         self._sleep = QueueSleep(self._queue)
         self._closing = self._closed = False
 
@@ -114,7 +113,6 @@ class Journal:
         self._synced, self._tail, self._written = tail.size, bytearray(), 0
         self._synced_at = 0.0
         self._joiner, self._seals = Joiner(), seals()
-        self._undurable: list[Waiting] = []  # acts that are encoded and not yet known to be on the disk
         self.durable_seq = tail.seq
         """The number of the last entry that is known to be on the disk."""
         self._ballast, self._retry_at = False, 0.0
@@ -217,8 +215,7 @@ class Journal:
         """
         if self.trouble:
             raise ActNotRecorded(self.trouble)
-        self._loop = asyncio.get_running_loop()
-        durable: asyncio.Future[int] = self._loop.create_future()
+        durable = self._acts.new_future()
         waiting = self.record(
             "act", session=session, user=user, channel=channel, level=level, via=via, by=user, cause=cause,
             detail=detail, lane="acts", durable=durable,
@@ -226,14 +223,7 @@ class Journal:
         if waiting is None:
             raise ActNotRecorded("More acts wait for the disk than the journal has room for; try again later")
         self._sleep.hurry()
-        self._awaited[waiting] = None
-        try:
-            async with asyncio.timeout(ACT_TIMEOUT_SECONDS):
-                return await durable
-        except TimeoutError:
-            raise ActNotRecorded("The disk took too long to keep the act; try again later", waiting) from None
-        finally:
-            del self._awaited[waiting]
+        return await self._acts.wait(waiting, durable, ACT_TIMEOUT_SECONDS)
 
     def close(self) -> int:
         """Write all that waits, then `stop`, and let the folder go. Returns how many could not be written."""
@@ -285,7 +275,7 @@ class Journal:
                 self._turn(0.0)  # the first has released the ballast
         except Exception as error:  # a thread must not die unseen: nothing is healthy after this
             self.trouble = f"The journal's writer failed ({error!r}): restart the service and report the log."
-            self._fail_acts()
+            self._acts.refused(self.trouble)
             _say("error", "journal_failed", exc_info=error)
 
     def _rest(self) -> None:
@@ -318,7 +308,7 @@ class Journal:
             f"The journal cannot be written ({error.strerror}): "
             f"free space on the disk of {self._folder}, or make it writable."
         )
-        self._fail_acts()
+        self._acts.refused(self.trouble)
         if self._ballast:
             self._ballast = False
             with suppress(OSError):
@@ -335,7 +325,7 @@ class Journal:
         due = len(self._queue)  # entries after which acts are made durable
         while True:
             self._flush()
-            if len(self._tail) >= SYNC_BYTES or (self._undurable and (due <= 0 or not self._queue)):
+            if len(self._tail) >= SYNC_BYTES or (self._acts.undurable and (due <= 0 or not self._queue)):
                 self._sync()
                 due = len(self._queue)
             if not self._queue:
@@ -366,22 +356,7 @@ class Journal:
             store.write_head(self._folder, self._node, Head(self._seq, self._link.hex()))
             self.durable_seq = self._seq
         self._synced_at = time.monotonic()
-        done, self._undurable = self._undurable, []
-        if done and self._loop is not None:
-            with suppress(RuntimeError):  # the loop is closed: no future is awaited
-                self._loop.call_soon_threadsafe(settle_all, done)
-
-    def _fail_acts(self) -> None:
-        """Have those who wait for acts told, on their loop, that the disk does not take them."""
-        self._undurable.clear()
-        if self._loop is not None:
-            with suppress(RuntimeError):  # the loop is closed: no future is awaited
-                self._loop.call_soon_threadsafe(self._fail_awaited, self.trouble)
-
-    def _fail_awaited(self, trouble: str) -> None:
-        # The trouble as it was then: the disk may be well again, and what waits is not durable yet all the same.
-        for waiting in self._awaited:
-            waiting.settle(trouble)
+        self._acts.synced()
 
     def _rotate(self) -> None:
         self._sync()
@@ -417,9 +392,7 @@ class Journal:
             self._lost_out += 1
             gap = Header(self._seq, "gap", header.at, detail={"lost": 1, "since": header.at})
             line, self._link = encode_entry(gap, None, seal, self._link)
-            if waiting.durable is not None and self._loop is not None:
-                self._loop.call_soon_threadsafe(waiting.settle, "The act cannot be written; report the log")
-                waiting.durable = None
+            self._acts.unfit(waiting)
         self._tail += line
         self._written_out(waiting)
 
@@ -441,7 +414,7 @@ class Journal:
             waiting.lane.bytes_out += len(waiting.frame)
             waiting.frame = None
         if waiting.durable is not None:
-            self._undurable.append(waiting)
+            self._acts.undurable.append(waiting)
 
 
 def _say(level: str, event: str, **facts: object) -> None:

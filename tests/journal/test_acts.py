@@ -155,7 +155,17 @@ async def test_an_act_is_not_taken_for_durable_because_the_disk_is_well_again(tm
     journal = Journal(tmp_path, NODE)
     waiting = asyncio.create_task(journal.record_act({"verb": "publish"}))
     await asyncio.sleep(0)
-    journal._fail_awaited("The journal cannot be written")  # the loop comes to it when `trouble` is gone
+    journal._acts.fail("The journal cannot be written")  # the loop comes to it when `trouble` is gone
     with pytest.raises(ActNotRecorded):
         await waiting
+    journal.close()
+
+
+@asynchronous
+async def test_who_waits_for_an_act_that_cannot_be_encoded_is_told_why(tmp_path: Path) -> None:
+    journal = Journal(tmp_path, NODE)
+    with pytest.raises(ActNotRecorded, match="cannot be written"):
+        await journal.record_act({"verb": object()})  # type: ignore[dict-item]
+    assert journal.lost == 1
+    assert journal.healthy
     journal.close()
