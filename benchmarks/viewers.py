@@ -16,6 +16,7 @@ from tornado.httpclient import AsyncHTTPClient, HTTPRequest
 from tornado.httputil import HTTPHeaders
 from tornado.websocket import WebSocketClientConnection, websocket_connect
 
+_PATIENCE_SECONDS = 240.0  # of each request: a page of a busy machine comes late, and is no less a page
 _ITEM = re.compile(r'"token":"([^"]+)".*?"root_ids":\["([^"]+)"\]')
 
 
@@ -23,11 +24,25 @@ async def log_in(url: str, token: str) -> str:
     """Log in by the form and return the cookie. Raises ConnectionError when the token is refused."""
     form = {"Content-Type": "application/x-www-form-urlencoded", "Origin": url}
     body = urlencode({"token": token})
-    request = HTTPRequest(f"{url}/login", method="POST", headers=form, body=body, follow_redirects=False)
+    request = _request(f"{url}/login", method="POST", headers=HTTPHeaders(form), body=body, follow_redirects=False)
     answer = await AsyncHTTPClient().fetch(request, raise_error=False)
     if answer.code != 303:
         raise ConnectionError(f"the dashboard does not let this token in ({answer.code}); has it an operator's role?")
     return str(answer.headers["Set-Cookie"]).partition(";")[0]
+
+
+def _request(
+    url: str, *, headers: HTTPHeaders, method: str = "GET", body: str | None = None, follow_redirects: bool = True
+) -> HTTPRequest:
+    return HTTPRequest(
+        url,
+        method=method,
+        headers=headers,
+        body=body,
+        follow_redirects=follow_redirects,
+        connect_timeout=_PATIENCE_SECONDS,
+        request_timeout=_PATIENCE_SECONDS,
+    )
 
 
 class PageViewer:
@@ -48,12 +63,12 @@ class PageViewer:
     @classmethod
     async def open(cls, url: str, cookie: str, page: str = "overview") -> Self:
         """Load the page and open its socket. Raises tornado's HTTPError where one is refused."""
-        html = await AsyncHTTPClient().fetch(f"{url}/{page}", headers=HTTPHeaders({"Cookie": cookie}))
+        html = await AsyncHTTPClient().fetch(_request(f"{url}/{page}", headers=HTTPHeaders({"Cookie": cookie})))
         found = _ITEM.search(html.body.decode())
         if found is None:
             raise ConnectionError(f"{url}/{page} holds no page; is the login good?")
         headers = {"Cookie": cookie, "Origin": url}
-        request = HTTPRequest(f"{url.replace('http', 'ws', 1)}/{page}/ws", headers=HTTPHeaders(headers))
+        request = _request(f"{url.replace('http', 'ws', 1)}/{page}/ws", headers=HTTPHeaders(headers))
         socket = await websocket_connect(request, subprotocols=["bokeh", found[1]])
         while '"ACK"' not in str(said := await socket.read_message()):
             if said is None:

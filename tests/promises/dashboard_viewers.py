@@ -13,7 +13,7 @@ from benchmarks.viewers import PageViewer, log_in
 from dashboard.screen.panes import PANES
 from tests.dashboard.dashboard_process import Dashboard
 from tests.harness import tokens
-from tests.harness.eventually import HANG_SECONDS
+from tests.harness.eventually import HANG_SECONDS, eventually_async
 from tests.harness.service import Service
 from tests.promises.load_clients import (
     door,
@@ -21,6 +21,7 @@ from tests.promises.load_clients import (
 )
 
 AT_MOST = 4.0  # updates a second that a page is told
+SLOW_CONSUMER = 'dossier_connections_closed_total{code="4000"}'
 UNDER_WAY = 6  # messages that wait for a page that does not read
 
 
@@ -48,6 +49,17 @@ async def other_than(client: httpx.AsyncClient, before: set[str]) -> set[str]:
         assert now() < deadline, f"the sessions of dashboards are still {before}"
         await asyncio.sleep(0.05)
     return sessions
+
+
+async def the_one_connected(client: httpx.AsyncClient) -> str:
+    """Wait until one session of a dashboard has a connection: of one that connects there is none, or the last one's."""
+    found = await eventually_async(lambda: _the_one(client), "one session of a dashboard")
+    return found[0]
+
+
+async def _the_one(client: httpx.AsyncClient) -> list[str]:
+    found = sorted(await connected(client))
+    return found if len(found) == 1 else []
 
 
 async def connected(client: httpx.AsyncClient) -> set[str]:

@@ -10,7 +10,7 @@ from tests.harness.eventually import HANG_SECONDS
 from tests.harness.service import Service
 from tests.promises.checker import Ledger
 from tests.promises.conftest import Report, Sized
-from tests.promises.dashboard_viewers import connected, operators, other_than, pages
+from tests.promises.dashboard_viewers import SLOW_CONSUMER, connected, operators, other_than, pages, the_one_connected
 from tests.promises.load_clients import (
     CHANNEL,
     CROWD,
@@ -26,7 +26,6 @@ from tests.promises.load_clients import (
 LIVE = 5  # readers who notice nothing
 SIZE = 1_024  # bytes of an event
 TABS = 50
-SLOW_CONSUMER = 'dossier_connections_closed_total{code="4000"}'
 
 
 class Load:
@@ -79,7 +78,7 @@ async def _blows(service: Service, dashboard: Dashboard, rate: int, seconds: flo
             assert now() < hang, "the dashboard does not follow the channel"
         phases["watched"] = await load.phase(seconds)
 
-        (watching,) = await connected(client)
+        watching = await the_one_connected(client)
         dashboard.process.send_signal(signal.SIGSTOP)
         before = load.ledger.acks
         phases["stopped"] = await load.phase(seconds)
