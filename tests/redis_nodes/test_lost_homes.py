@@ -9,6 +9,7 @@ from collections.abc import Awaitable, Callable
 import pytest
 
 from app.core.instant import Instant
+from app.engine.ports.errors import Unavailable
 from app.engine.redis.engine import RedisEngine
 from app.engine.redis.scripts.loader import script
 from dossier_realtime.protocol.commands import PresenceChange
@@ -92,5 +93,23 @@ def test_work_that_fails_for_any_reason_stays_owed_and_holds_up_no_other(own_ser
                 a.engine.live.homes.owe(work)
             await eventually_async(lambda: done.count("broken") == 2, done)
             assert done == ["broken", "other", "broken"]
+
+    asyncio.run(scenario())
+
+
+def test_work_of_a_second_that_the_store_refuses_holds_no_other_work_up(nodes: Nodes) -> None:
+    async def refused() -> None:
+        raise Unavailable("this server is away")
+
+    async def scenario() -> None:
+        done = asyncio.Event()
+
+        async def work() -> None:
+            done.set()
+
+        async with nodes.opened("a") as (a,):
+            assert isinstance(a.engine, RedisEngine)
+            a.engine.live.homes.ticks[:] = [refused, work]
+            await asyncio.wait_for(done.wait(), HANG_SECONDS)
 
     asyncio.run(scenario())

@@ -105,7 +105,7 @@ class Homes:
             try:
                 await work()
             except Unavailable:
-                return  # done again with the next second
+                continue  # done again with the next second; of a cluster, one server may be away
             except Exception:
                 _log.exception("live_upkeep_failed")
             else:
