@@ -90,8 +90,11 @@ class EventPublisher:
         try:
             results = await self._committed(events, entries, key, changes, by)
         finally:
-            if not results or results[0].repeated:
-                self.quotas.give_back(by.user_id, channels=begun, stored=stored)
+            is_kept = bool(results) and not results[0].repeated
+            if begun or not is_kept:
+                # An event on its way, or of another node, may have begun a channel that was not known to be.
+                began = len({one.channel for one in results if one.offset == 1}) if is_kept else 0
+                self.quotas.give_back(by.user_id, channels=max(0, begun - began), stored=0 if is_kept else stored)
         await self._report(events, entries, results)
         return results
 
