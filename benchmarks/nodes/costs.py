@@ -44,25 +44,30 @@ async def print_memory(redis: RedisProcess, deployment: Deployment, things: int)
     """Print the bytes of Redis that a channel, an event, a session and a presence take."""
     (node,) = deployment.nodes
     publisher = await Socket.open(node.port, node.mint("writer", "write:dossier:*"))
-    used = [redis.number("memory", "used_memory")]
+    held = [_held(redis)]
 
     async def publish(names: Sequence[str]) -> None:
         for number, channel in enumerate(names):
             publisher.send(event(channel) | {"ref": str(number)})
             await publisher.until(b'"ref":"%d"' % number)
-        used.append(redis.number("memory", "used_memory"))
+        held.append(_held(redis))
 
     await publish([channels.dossier("country", f"m{number}") for number in range(things)])
     await publish([channels.dossier("country", "m0")] * things)
     token = node.mint("reader", "read:dossier:*")
     opened = [await Socket.open(node.port, token) for _ in range(things)]
-    used.append(redis.number("memory", "used_memory"))
+    held.append(_held(redis))
     for number, one in enumerate(opened):
         one.send({"type": "subscribe", "channel": channels.dossier("country", f"m{number}")})
         await one.until(b'"type":"subscribed"')
-    used.append(redis.number("memory", "used_memory"))
-    grown = [(after - before) / things for before, after in pairwise(used)]
+    held.append(_held(redis))
+    grown = [(after - before) / things for before, after in pairwise(held)]
     kinds = "channel with its first event", "further event", "session", "presence"
     print(f"bytes of Redis, of {things} each: " + ", ".join(f"{k} {b:.0f}" for k, b in zip(kinds, grown, strict=True)))
     for one in (publisher, *opened):
         one.close()
+
+
+def _held(redis: RedisProcess) -> int:
+    """Return the bytes of all keys, without what clients and buffers take."""
+    return sum(redis.ask("MEMORY", "USAGE", name.decode(), "SAMPLES", "0") or 0 for name in redis.ask("KEYS", "*"))

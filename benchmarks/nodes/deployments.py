@@ -101,7 +101,7 @@ def _answer(stream: Any) -> Any:
     if kind == b"*":
         return [_answer(stream) for _ in range(int(rest))]
     if kind == b"$":
-        return stream.read(int(rest) + 2)[:-2]
+        return None if rest == b"-1" else stream.read(int(rest) + 2)[:-2]
     if kind == b"-":
         raise SystemExit(f"Redis says: {rest.decode()}")
     return int(rest) if kind == b":" else rest
