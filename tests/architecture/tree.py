@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 from collections.abc import Collection, Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -41,10 +42,19 @@ def read_tree(root: Path) -> Tree:
     tree: Tree = {}
     for name, file in sorted(files.items()):
         text = file.read_text(encoding="utf-8")
-        parsed = ast.parse(text, str(file))
+        parsed = _parsed(text, file)
         package = name if file.name == "__init__.py" else name.rpartition(".")[0]
         tree[name] = Module(name, text, parsed, frozenset(_imports(parsed, package, files.keys())))
     return tree
+
+
+def _parsed(text: str, file: Path) -> ast.Module:
+    # CPython 3.11 counts the depth of all threads in one place: it is wrong where another thread, which formats a
+    # traceback, parses a line meanwhile.
+    for _ in range(100):
+        with suppress(SystemError):
+            return ast.parse(text, str(file))
+    return ast.parse(text, str(file))
 
 
 def _files(root: Path) -> Iterator[Path]:
