@@ -61,10 +61,20 @@ class Workers:
         nodes = json.loads(body).get("nodes", []) if status == 200 else []
         return [node["ready"] for node in nodes] == [True, True]
 
-    def report(self, name: str) -> NodeRecord:
-        """Return the last report of a worker, as the others know it."""
+    def report(self, name: str) -> NodeRecord | None:
+        """Return the last report of a worker, as the others know it; None where it counts as dead."""
         _, _, told = self._server.command("HGET", "{dossier:live}:nodes", name).partition(b"\r\n")
-        return msgspec.json.decode(told.strip(), type=NodeRecord)
+        return msgspec.json.decode(told.strip(), type=NodeRecord) if told else None
+
+    def is_silent(self, name: str) -> bool:
+        """Return whether a worker has not reported for so long that the others do not count on it."""
+        told = self.report(name)
+        return told is None or time.time() - told.at > 2 * FRESH_SECONDS
+
+    def drains(self, name: str) -> bool:
+        """Return whether a worker has reported that it takes no client any more."""
+        told = self.report(name)
+        return told is not None and not told.values["ready"]
 
     def server_of(self, client: Client) -> str:
         """Return the name of the worker that has the other end of a connection."""
@@ -154,9 +164,9 @@ def test_a_worker_that_drains_waits_for_another_one_that_was_busy_for_some_secon
         busy = psutil.Process(running.pids()["test-w2"])
         busy.suspend()
         try:
-            await eventually_async(lambda: time.time() - running.report("test-w2").at > 2 * FRESH_SECONDS)
+            await eventually_async(lambda: running.is_silent("test-w2"))
             running.service.signal(signal.SIGTERM)  # the first worker drains
-            await eventually_async(lambda: not running.report("test-w1").values["ready"])
+            await eventually_async(lambda: running.drains("test-w1"))
         finally:
             busy.resume()
         for client in found["test-w1"]:
