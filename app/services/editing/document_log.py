@@ -28,12 +28,10 @@ async def replay(broker: Broker, channel: str, versioned: VersionedDocument, unt
 
     Raises Unavailable where the log does not reach so far.
     """
-    while versioned.version < until:
-        page = await broker.read(channel, versioned.version, min(_PAGE_VERSIONS, until - versioned.version))
-        if not page:
-            raise Unavailable(f"the log of {channel} has a hole after version {versioned.version}")
-        async for payload in payloads_of(page):
-            versioned.advance_by(payload)
+    async for payload in _payloads_between(broker, channel, versioned.version, until):
+        versioned.advance_by(payload)
+    if versioned.version < until:
+        raise Unavailable(f"the log of {channel} has a hole after version {versioned.version}")
 
 
 async def operations_since(
@@ -43,13 +41,10 @@ async def operations_since(
 
     Older ones than are in memory say nothing of the text behind their last change. Raises Unavailable.
     """
-    start, older = versioned.log.start, list[Operation]()
-    while version + len(older) < start:
-        first = version + len(older)
-        page = await broker.read(channel, first, min(_PAGE_VERSIONS, start - first))
-        if not page:
-            return None
-        older += [read(payload, _FAR_UNITS) async for payload in payloads_of(page)]
+    start = versioned.log.start
+    older = [read(payload, _FAR_UNITS) async for payload in _payloads_between(broker, channel, version, start)]
+    if len(older) < start - version:
+        return None
     return older + versioned.log.operations[max(0, version - start) :]
 
 
@@ -58,18 +53,26 @@ async def reaching_back(broker: Broker, channel: str, versioned: VersionedDocume
 
     Raises Unavailable.
     """
-    start, older = versioned.log.start, list[RemoteOperationPayload]()
-    while version + len(older) < start:
-        first = version + len(older)
-        page = await broker.read(channel, first, min(_PAGE_VERSIONS, start - first))
-        if not page:
-            return versioned
-        older += [payload async for payload in payloads_of(page)]
-    if not older:
+    start = versioned.log.start
+    older = [payload async for payload in _payloads_between(broker, channel, version, start)]
+    if not older or len(older) < start - version:
         return versioned
     log = extended(versioned.log, length_at_start(versioned), older)
     authors = [*(payload.user_id for payload in older), *versioned.authors]
     return VersionedDocument(versioned.document, log, versioned.weight, authors)
+
+
+async def _payloads_between(
+    broker: Broker, channel: str, version: int, until: int
+) -> AsyncIterator[RemoteOperationPayload]:
+    """Yield the operations behind a version up to `until`, and fewer where the log does not hold them all."""
+    while version < until:
+        page = await broker.read(channel, version, min(_PAGE_VERSIONS, until - version))
+        if not page:
+            return
+        async for payload in payloads_of(page):
+            yield payload
+        version += len(page)
 
 
 async def payloads_of(page: Iterable[Publication]) -> AsyncIterator[RemoteOperationPayload]:
