@@ -157,7 +157,7 @@ class DocumentQueue:
     def _try_decide(self, submission: EditSubmission, tentative: VersionedDocument, versions: list[Version]) -> bool:
         """Advance `tentative` and `versions` by an edit, if it needs nothing that takes time, and return whether."""
         key = submission.key
-        if submission.extras is not None or key in self._pending.keys:
+        if submission.extras is not None or self._pending.has(key):
             return False
         steps = self._decision.at_once(submission, tentative, self.epoch)
         if not 0 < len(steps) < _VERSIONS_PER_TURN or not submission.holds():
@@ -296,8 +296,8 @@ class DocumentQueue:
         self._pending.answer_all()
 
     async def _append(self, tip: int, versions: Sequence[Version], epoch: str, tentative: VersionedDocument) -> None:
-        submission = self._pending.submissions[0]
-        if submission.extras is None:
+        submission = self._pending.first
+        if submission is None or submission.extras is None:
             await self._store.append(self._channel, tip, versions, epoch)
             return
         # Other events than versions are delivered in the context of this call: it tells the journal their origin.
@@ -361,9 +361,9 @@ class DocumentQueue:
         """Return whether an edit must wait for the commit of those that were decided before it in this turn."""
         if submission.key in taken:
             return True  # the same edit, sent twice, is being committed: after that it is known
-        decided = self._pending.submissions
+        decided = self._pending.first
         # One with extras is committed alone: a record that has moved refuses no other edit.
-        return bool(decided) and not (submission.extras is None and decided[0].extras is None)
+        return decided is not None and not (submission.extras is None and decided.extras is None)
 
     async def _must_reconsider(self, submission: EditSubmission) -> bool:
         """Return whether a refusal was decided without what other nodes have committed: then all is read again."""

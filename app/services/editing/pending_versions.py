@@ -34,14 +34,18 @@ class PendingVersions:
         self._by_number: dict[int, PendingVersion] = {}
 
     @property
+    def first(self) -> EditSubmission | None:
+        """The edit of the first version; None where there is none."""
+        return next((one.submission for one in self._by_number.values()), None)
+
+    @property
     def submissions(self) -> list[EditSubmission]:
         """The edit of each version, in the order of the versions."""
         return [one.submission for one in self._by_number.values()]
 
-    @property
-    def keys(self) -> set[OperationKey]:
-        """The keys of the edits."""
-        return {one.key for one in self.submissions if one.key is not None}
+    def has(self, key: OperationKey | None) -> bool:
+        """Return whether an edit of that name is among them."""
+        return key is not None and any(one.submission.key == key for one in self._by_number.values())
 
     def place(
         self,
