@@ -134,7 +134,7 @@ async def _spend_all(nodes: Sequence[Node], role: str) -> int:
 
 
 def test_connections_of_two_roles_spend_at_once_on_one_node(nodes: Nodes) -> None:
-    """What one role is given must not take from the other what it waits for, so that both wait for ever."""
+    """Keep what one role is given apart from what the other waits for, else both would wait for ever."""
 
     async def scenario() -> None:
         async with nodes.opened("a", "b") as (a, _):
