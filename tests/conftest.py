@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import os
 from collections.abc import Iterator
 from pathlib import Path
@@ -35,6 +36,17 @@ def io_loop() -> Iterator[IOLoop]:
     asyncio_loop.run_until_complete(asyncio_loop.shutdown_asyncgens())
     asyncio.set_event_loop(None)
     loop.close(all_fds=True)
+
+
+@pytest.fixture(autouse=True, scope="module")
+def leaks_are_said_here() -> Iterator[None]:
+    """Collect garbage when a file's tests and fixtures have ended.
+
+    An unclosed socket or file in a cycle is a warning, thus an error, when it is collected: here, and not in a test of
+    another file that happens to run at that time.
+    """
+    yield
+    gc.collect()
 
 
 @pytest.fixture(autouse=True)
