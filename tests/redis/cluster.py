@@ -5,6 +5,7 @@ from __future__ import annotations
 import subprocess
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
+from functools import partial
 from pathlib import Path
 
 from tests.harness.eventually import HANG_SECONDS, eventually
@@ -78,7 +79,8 @@ def watched_pair(
         try:
             asked = make(folder / "unused")
             asked.port = port
-            eventually(lambda: b"slaves=1" in asked.command("INFO", "sentinel"), "the sentinel sees the replica")
+            told = partial(asked.command, "INFO", "sentinel")
+            eventually(lambda: b"slaves=1" in told(), lambda: f"{told()!r}\n{(folder / 'sentinel.log').read_text()}")
             yield master, replica, f"{master.url.partition(':')[0]}+sentinel://127.0.0.1:{port}/office"
         finally:
             sentinel.terminate()
