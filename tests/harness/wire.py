@@ -16,6 +16,7 @@ from typing import Any, NamedTuple, Protocol, Self
 
 import msgspec
 
+from tests.harness.dialling import dialled
 from tests.harness.eventually import HANG_SECONDS
 from tests.node.rfc6455_cases import CLOSE, PING, PONG, TEXT, close, frame, header
 
@@ -103,10 +104,7 @@ class Raw:
         `limit`: bytes read ahead of the test. `receive_buffer`: unread bytes that the kernel keeps, at most.
         """
         if receive_buffer:
-            sock = socket.socket()
-            sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, receive_buffer)
-            sock.setblocking(False)
-            await asyncio.get_running_loop().sock_connect(sock, ("127.0.0.1", to.port))
+            sock = await dialled(to.port, receive_buffer=receive_buffer)
             return cls(*await asyncio.open_connection(sock=sock, limit=limit))
         return cls(
             *await asyncio.open_connection(

@@ -17,6 +17,7 @@ from typing import Any, Self, TypeVar
 import httpx
 import msgspec
 
+from tests.harness.dialling import dialled
 from tests.harness.eventually import HANG_SECONDS
 from tests.harness.service import Overrides
 from tests.harness.wire import Message, Reachable, text, upgrade
@@ -106,26 +107,25 @@ class Peer(asyncio.Protocol):
     ) -> Self:
         """Connect and shake hands. `receive_buffer`: bytes of the kernel for what was not read, at most."""
         loop = asyncio.get_running_loop()
-        sock = socket.socket()
-        sock.setblocking(False)
-        sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-        if receive_buffer:
-            sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, receive_buffer)
+        sock = await dialled(to.port, host=host, receive_buffer=receive_buffer)
+        _, peer = await loop.create_connection(lambda: cls(on_message), sock=sock)
         try:
-            await loop.sock_connect(sock, (host, to.port))
-            _, peer = await loop.create_connection(lambda: cls(on_message), sock=sock)
-        except OSError:
-            sock.close()
+            peer._transport.write(upgrade())
+            await peer._within(peer._upgraded)
+        except BaseException:
+            peer._transport.abort()
             raise
-        peer._transport.write(upgrade())
-        await peer._within(peer._upgraded)
         return peer
 
     @classmethod
     async def connect(cls, to: Reachable, token: str, session_id: str | None = None, **how: Any) -> Self:
         """Open and authenticate. Raises ConnectionError and LoginError."""
         peer = await cls.open(to, **how)
-        await peer.authenticate(token, session_id)
+        try:
+            await peer.authenticate(token, session_id)
+        except BaseException:
+            peer._transport.abort()
+            raise
         return peer
 
     async def authenticate(self, token: str, session_id: str | None = None) -> None:

@@ -8,6 +8,7 @@ import struct
 from contextlib import suppress
 from typing import Self
 
+from tests.harness.dialling import dialled, serving
 from tests.harness.wire import Reachable
 
 _CHUNK = 1 << 16
@@ -29,27 +30,20 @@ class Proxy:
         self.port = 0
         self.connections = 0
         self._to = to
-        self._server: asyncio.Server | None = None
+        self._serving = serving(self._serve)
         self._flowing = asyncio.Event()
         self._flowing.set()
         self._answering = asyncio.Event()
         self._answering.set()
-        self._pairs: dict[asyncio.Task[None], tuple[asyncio.StreamWriter, asyncio.StreamWriter]] = {}
+        self._pairs: set[tuple[asyncio.StreamWriter, asyncio.StreamWriter]] = set()
 
     async def __aenter__(self) -> Self:
-        self._server = await asyncio.start_server(self._serve, "127.0.0.1", 0)
-        self.port = self._server.sockets[0].getsockname()[1]
+        self.port = await self._serving.__aenter__()
         return self
 
     async def __aexit__(self, *_: object) -> None:
-        assert self._server is not None
-        self._server.close()
-        tasks = list(self._pairs)
         self.reset()
-        for task in tasks:
-            task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
-        await self._server.wait_closed()
+        await self._serving.__aexit__(None, None, None)
 
     @property
     def url(self) -> str:
@@ -71,42 +65,33 @@ class Proxy:
 
     def reset(self) -> int:
         """Tear every connection down with RST, on both sides; how many there were."""
-        for pair in self._pairs.values():
+        for pair in self._pairs:
             for writer in pair:
                 _reset(writer)
         return len(self._pairs)
 
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        task = asyncio.current_task()
-        assert task is not None
         self.connections += 1
         try:
             far_reader, far_writer = await self._dial()
         except OSError:
             _reset(writer)
             return
-        self._pairs[task] = (writer, far_writer)
+        pair = writer, far_writer
+        self._pairs.add(pair)
         try:
             await asyncio.gather(
                 self._forward(reader, far_writer, self._flowing),
                 self._forward(far_reader, writer, self._answering, self.rate),
             )
         finally:
-            del self._pairs[task]
-            for one in (writer, far_writer):
-                one.close()
+            self._pairs.discard(pair)
+            far_writer.close()
 
     async def _dial(self) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
         if not self.rate:
             return await asyncio.open_connection("127.0.0.1", self._to.port)
-        sock = socket.socket()
-        sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, _SMALL)  # before it connects, or TCP has agreed on more
-        sock.setblocking(False)
-        try:
-            await asyncio.get_running_loop().sock_connect(sock, ("127.0.0.1", self._to.port))
-        except OSError:
-            sock.close()
-            raise
+        sock = await dialled(self._to.port, receive_buffer=_SMALL)
         return await asyncio.open_connection(sock=sock, limit=_SMALL)
 
     async def _forward(

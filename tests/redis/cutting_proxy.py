@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import asynccontextmanager, suppress
+from contextlib import asynccontextmanager
+
+from tests.harness.dialling import serving
 
 
 class CuttingProxy:
@@ -41,20 +43,20 @@ class CuttingProxy:
         self._count += 1
         number = self._count
         if self.is_cut:
-            writer.close()
             return
         try:
             answers, requests = await asyncio.open_connection("127.0.0.1", self._server)
         except OSError:
-            writer.close()
             return
         self._writers |= {writer, requests}
-        with suppress(OSError):
+        try:
             both = self._pass_requests(number, reader, requests, writer), self._pass_answers(number, answers, writer)
             await asyncio.gather(*both)
-        for one in (writer, requests):
-            self._writers.discard(one)
-            one.close()
+        except OSError:
+            pass  # the connection is closed all the same
+        finally:
+            self._writers -= {writer, requests}
+            requests.close()
 
     async def _pass_requests(
         self, number: int, reader: asyncio.StreamReader, requests: asyncio.StreamWriter, client: asyncio.StreamWriter
@@ -97,11 +99,5 @@ class CuttingProxy:
 async def cutting_proxy(port: int) -> AsyncIterator[CuttingProxy]:
     """Run a proxy before the server on a port of the loopback."""
     proxy = CuttingProxy(port)
-    server = await asyncio.start_server(proxy._serve, "127.0.0.1", 0)
-    proxy.port = server.sockets[0].getsockname()[1]
-    try:
+    async with serving(proxy._serve) as proxy.port:
         yield proxy
-    finally:
-        server.close()
-        for writer in list(proxy._writers):
-            writer.close()

@@ -7,6 +7,7 @@ import random
 from contextlib import suppress
 from typing import Self
 
+from tests.harness.dialling import serving
 from tests.harness.wire import Reachable
 
 _HINTS = (b"*3\r\n$7\r\nmessage\r\n", b"*3\r\n$8\r\nsmessage\r\n")
@@ -21,37 +22,24 @@ class HintProxy:
         self.loss, self.lost, self.passed = loss, 0, 0
         self.port = 0
         self._to, self._dice = to, random.Random(7)  # noqa: S311  the same dice each run, no secret
-        self._server: asyncio.Server | None = None
-        self._tasks: set[asyncio.Task[None]] = set()
+        self._serving = serving(self._serve)
 
     async def __aenter__(self) -> Self:
-        self._server = await asyncio.start_server(self._serve, "127.0.0.1", 0)
-        self.port = self._server.sockets[0].getsockname()[1]
+        self.port = await self._serving.__aenter__()
         return self
 
     async def __aexit__(self, *_: object) -> None:
-        assert self._server is not None
-        self._server.close()
-        for task in list(self._tasks):
-            task.cancel()
-        await asyncio.gather(*self._tasks, return_exceptions=True)
-        await self._server.wait_closed()
+        await self._serving.__aexit__(None, None, None)
 
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        task = asyncio.current_task()
-        assert task is not None
-        self._tasks.add(task)
-        task.add_done_callback(self._tasks.discard)
         try:
             far_reader, far_writer = await asyncio.open_connection("127.0.0.1", self._to.port)
         except OSError:
-            writer.close()
             return
         try:
             await asyncio.gather(_forward(reader, far_writer), self._answer(far_reader, writer))
         finally:
-            for one in (writer, far_writer):
-                one.close()
+            far_writer.close()
 
     async def _answer(self, source: asyncio.StreamReader, sink: asyncio.StreamWriter) -> None:
         kept = b""

@@ -13,6 +13,7 @@ from typing import Protocol, Self
 
 import httpx
 
+from tests.harness.dialling import serving
 from tests.harness.eventually import eventually_async
 from tests.harness.ports import reserve
 from tests.harness.service import ROOT, Service
@@ -85,21 +86,18 @@ class Balancer:
     def __init__(self, nodes: Sequence[Service]) -> None:
         self._nodes, self._next = nodes, count()
         self._ready = list(nodes)
-        self._tasks: set[asyncio.Task[None]] = set()
+        self._serving = serving(self._serve, backlog=1024)
         self.port = 0
 
     async def __aenter__(self) -> Self:
-        self._server = await asyncio.start_server(self._serve, "127.0.0.1", 0, backlog=1024)
-        self.port = self._server.sockets[0].getsockname()[1]
+        self.port = await self._serving.__aenter__()
         self._checking = asyncio.create_task(self._check())
         return self
 
     async def __aexit__(self, *_: object) -> None:
         self._checking.cancel()
-        self._server.close()
-        for task in list(self._tasks):
-            task.cancel()
-        await asyncio.gather(self._checking, *self._tasks, return_exceptions=True)
+        await asyncio.gather(self._checking, return_exceptions=True)
+        await self._serving.__aexit__(None, None, None)
 
     @property
     def url(self) -> str:
@@ -127,10 +125,10 @@ class Balancer:
         except OSError:
             writer.transport.abort()
             return
-        for one, other in ((reader, back), (there, writer)):
-            task = asyncio.create_task(_forward(one, other))
-            self._tasks.add(task)
-            task.add_done_callback(self._tasks.discard)
+        try:
+            await asyncio.gather(_forward(reader, back), _forward(there, writer))
+        finally:
+            back.close()
 
 
 async def _forward(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
