@@ -116,7 +116,7 @@ class _Live:
         for task in self._work:
             task.cancel()
         await asyncio.gather(*self._work, return_exceptions=True)
-        self._api.close()
+        await self._api.close()
 
     async def _tick(self) -> None:
         while True:

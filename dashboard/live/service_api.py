@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-import asyncio
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Self
 from urllib.parse import quote, urlsplit
 
 import msgspec
 from tornado.httpclient import AsyncHTTPClient, HTTPClientError, HTTPRequest, HTTPResponse
 
 from dossier_realtime.client.io.endpoint import check_url, tls_context
+from dossier_realtime.client.io.unfinished import Unfinished
 
 _CALL_TIMEOUT_SECONDS = 10.0
 _MAX_RESPONSE_BYTES = 32 << 20
@@ -42,6 +42,7 @@ class ServiceApi:
         secure = check_url(self.url, ("http", "https"), insecure=False)
         self._tls = tls_context(None, insecure=False) if secure else None
         self._http = AsyncHTTPClient(force_instance=True, max_body_size=_MAX_RESPONSE_BYTES)
+        self._unfinished = Unfinished()
 
     @property
     def socket(self) -> str:
@@ -88,20 +89,19 @@ class ServiceApi:
             follow_redirects=False,  # a token goes to no other address
             ssl_options=self._tls,
         )
-        answering = asyncio.ensure_future(self._http.fetch(request, raise_error=False))
-        answering.add_done_callback(_retrieve_exception)
         try:
-            response = await asyncio.shield(answering)  # once it is cancelled, Tornado logs its failure as an error
+            response = await self._unfinished.result(self._http.fetch(request, raise_error=False))
         except (OSError, HTTPClientError):
             return None
         return None if response.code == 599 else response
 
-    def close(self) -> None:
-        """Close the connections."""
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        await self.close()
+
+    async def close(self) -> None:
+        """Close the connections, once calls under way have ended or two seconds have passed."""
+        await self._unfinished.end()
         self._http.close()
-
-
-def _retrieve_exception(answering: asyncio.Future[HTTPResponse]) -> None:
-    """Retrieve the exception of a call that was abandoned, so that it is not reported as unhandled."""
-    if not answering.cancelled():
-        answering.exception()

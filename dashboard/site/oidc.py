@@ -26,6 +26,7 @@ from dashboard.language.display_options import DisplayOptions
 from dashboard.language.i18n import Language
 from dashboard.site.login_sessions import unverified_claims
 from dossier_realtime.client.io.endpoint import check_url
+from dossier_realtime.client.io.unfinished import Unfinished
 
 CALLBACK = "/login/oidc/callback"
 PENDING_LOGIN_SECONDS = 600.0
@@ -141,6 +142,7 @@ class Provider:
         self._ask_again = float("-inf")
         self._asking = asyncio.Lock()
         self._http = AsyncHTTPClient(force_instance=True, max_body_size=_MAX_RESPONSE_BYTES)
+        self._unfinished = Unfinished()
 
     def name(self, language: Language) -> str:
         """Return the provider's name for users."""
@@ -175,8 +177,9 @@ class Provider:
             raise ProviderError("oidc_failed", f"the provider issued no {self.oidc.token}; check dashboard.oidc.token")
         return token
 
-    def close(self) -> None:
-        """Close the connections."""
+    async def close(self) -> None:
+        """Close the connections, once calls under way have ended or two seconds have passed."""
+        await self._unfinished.end()
         self._http.close()
 
     async def _ask(self) -> None:
@@ -231,7 +234,7 @@ class Provider:
         request.follow_redirects = False  # a code and a secret are sent to no other address
         request.connect_timeout = request.request_timeout = _CALL_TIMEOUT_SECONDS
         try:
-            response = await self._http.fetch(request, raise_error=False)
+            response = await self._unfinished.result(self._http.fetch(request, raise_error=False))
         except (OSError, ValueError, HTTPClientError) as error:  # ValueError: an endpoint that is no URL
             raise ProviderError("oidc_down", type(error).__name__) from None
         if response.code == 200:

@@ -183,9 +183,9 @@ class DashboardServer:
             with contextlib.suppress(asyncio.CancelledError):
                 await task
         self._server.stop()
-        self._api.close()
+        await self._api.close()
         if self._provider is not None:
-            self._provider.close()
+            await self._provider.close()
 
     def stop(self) -> None:
         """End `run`."""

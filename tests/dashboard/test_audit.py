@@ -21,6 +21,7 @@ from dossier_realtime.archive.folder import read_head, read_lines, segment_paths
 from dossier_realtime.recording.entry import Head, decode_entry, encode_entry, encode_head
 from dossier_realtime.recording.export import DAMAGED, MISSING
 from tests.harness import tokens
+from tests.harness.dialling import serving
 from tests.harness.eventually import eventually_async
 from tests.harness.service import Service
 
@@ -55,7 +56,7 @@ class Audited:
         self._run.cancel()
         with pytest.raises(asyncio.CancelledError):
             await self._run
-        self._api.close()
+        await self._api.close()
 
     async def until(self, condition: Callable[[], bool]) -> None:
         def holds() -> bool:
@@ -319,15 +320,17 @@ def test_behind_a_balancer_the_journal_of_one_node_is_followed(tmp_path: Path) -
     """Each call reaches another node; the page names the one whose journal it is about."""
 
     async def scene(first: Service, second: Service) -> None:
-        ports, writers = cycle([first.port, second.port]), list[asyncio.StreamWriter]()
+        ports = cycle([first.port, second.port])
 
         async def served(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
             answers, requests = await asyncio.open_connection("127.0.0.1", next(ports))
-            writers.extend((writer, requests))
-            await asyncio.gather(_copied(reader, requests), _copied(answers, writer))
+            try:
+                await asyncio.gather(_copied(reader, requests), _copied(answers, writer))
+            finally:
+                requests.close()
 
-        async with await asyncio.start_server(served, "127.0.0.1", 0) as balancer:
-            address = f"http://127.0.0.1:{balancer.sockets[0].getsockname()[1]}"
+        async with serving(served) as port:
+            address = f"http://127.0.0.1:{port}"
             async with Audited(first, address=address) as audited:
                 await audited.until(lambda: audited.state.chain.seq > 0)
                 name = audited.state.chain.node
@@ -336,7 +339,7 @@ def test_behind_a_balancer_the_journal_of_one_node_is_followed(tmp_path: Path) -
                 for number in range(5):
                     answer = await api.call("POST", f"/v1/users/u{number}/disconnect", tokens.operator(), {})
                     assert answer.ok
-                api.close()
+                await api.close()
                 await audited.until(lambda: len(audited.state.audit_events) >= 5)
                 chain = audited.state.chain
                 assert (chain.node, chain.fault, chain.writable) == (name, None, None)
@@ -344,8 +347,6 @@ def test_behind_a_balancer_the_journal_of_one_node_is_followed(tmp_path: Path) -
                 await asyncio.to_thread(followed.stop)
                 await audited.until(lambda: audited.state.chain.trouble in ("other_node", "unreached"))
                 assert audited.state.chain.fault is None
-            for writer in writers:
-                writer.close()
 
     with Service(tmp_path / "one", {"node.id": "n1"}) as first, Service(tmp_path / "two", {"node.id": "n2"}) as second:
         asyncio.run(scene(first, second))

@@ -156,4 +156,4 @@ async def test_comments_are_asked_for_again_where_the_service_asked_to_wait(stat
         service.answer = (200, page)
         await discussions.read("token")
         assert _threads(state) == {"t-1"}
-        api.close()
+        await api.close()

@@ -56,7 +56,7 @@ def test_after_a_gap_the_service_is_asked_about_every_login(service: Service) ->
                 await asyncio.sleep(0.02)
         running.cancel()
         await asyncio.wait([running])
-        api.close()
+        await api.close()
         return [login.user_id for login in known.all()]
 
     assert asyncio.run(play()) == ["stays"]

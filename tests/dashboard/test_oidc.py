@@ -366,7 +366,7 @@ def test_without_the_setting_nothing_of_it_is_there(dashboard: Dashboard) -> Non
 # --- the parts
 
 
-def _oidc(provider: Provider, **changed: Any) -> OidcConfig:
+def described(provider: Provider, **changed: Any) -> OidcConfig:
     names = {"en": "x", "ar": "x"}
     values: dict[str, Any] = {"issuer": provider.issuer, "client_id": CLIENT, "client_secret": SECRET}
     return OidcConfig(**values | {"scopes": ("openid",), "token": "access_token", "names": names} | changed)
@@ -386,11 +386,11 @@ def _oidc(provider: Provider, **changed: Any) -> OidcConfig:
 def test_a_provider_that_describes_itself_badly_is_not_used(description: dict[str, Any], provider: Provider) -> None:
     async def ask() -> None:
         provider.manners.description = description
-        asking = oidc.Provider(_oidc(provider))
+        asking = oidc.Provider(described(provider))
         with pytest.raises(ProviderError) as failed:
             await asking.endpoints()
         assert failed.value.said == "oidc_down"
-        asking.close()
+        await asking.close()
 
     asyncio.run(ask())
 
@@ -398,7 +398,7 @@ def test_a_provider_that_describes_itself_badly_is_not_used(description: dict[st
 def test_the_provider_is_asked_once_an_hour_and_after_a_failure_soon_again(provider: Provider) -> None:
     async def ask() -> None:
         now = 0.0
-        asking = oidc.Provider(_oidc(provider), clock=lambda: now)
+        asking = oidc.Provider(described(provider), clock=lambda: now)
         before = provider.descriptions
         provider.manners.description = {"issuer": "https://evil.test"}
         for _ in range(3):
@@ -412,7 +412,7 @@ def test_the_provider_is_asked_once_an_hour_and_after_a_failure_soon_again(provi
         now += 3_601
         await asking.endpoints()
         assert provider.descriptions == before + 3
-        asking.close()
+        await asking.close()
 
     asyncio.run(ask())
 

@@ -52,7 +52,8 @@ def watched(tmp_path_factory: pytest.TempPathFactory) -> Watched:
 
 
 async def _watch(service: Service, live: DashboardState) -> None:
-    feed = asyncio.create_task(Feed(ServiceApi(service.http), tokens.operator(), live).run())
+    api = ServiceApi(service.http)
+    feed = asyncio.create_task(Feed(api, tokens.operator(), live).run())
     await _until(lambda: bool(live.nodes))
     command = [sys.executable, "run.py", "demo", "--url", service.url, "--data", str(service.data), "--seconds", "8"]
     environment = os.environ | {"DOSSIER_AUTH__SECRET": tokens.SECRET}
@@ -67,6 +68,7 @@ async def _watch(service: Service, live: DashboardState) -> None:
     )
     feed.cancel()
     await asyncio.gather(feed, return_exceptions=True)
+    await api.close()
 
 
 async def _until(true: Callable[[], bool]) -> None:

@@ -236,7 +236,7 @@ async def test_after_a_refusal_nothing_is_shown_and_an_inbox_is_forgotten_with_i
         await eventually_async(lambda: "inbox-note" not in shown(state, eyes, "inbox"))
         reading.cancel()
         await asyncio.wait([reading])
-        api.close()
+        await api.close()
     assert state.inboxes.get(eyes.identity) is None
 
 
@@ -263,5 +263,5 @@ async def test_a_mark_that_no_form_offers_is_not_sent(act: str, of: str, given: 
     api = ServiceApi("http://127.0.0.1:9")  # where nothing answers
     actions = Actions(api, DashboardState(), eyes_of("internal"), "token", "ali")
     told = await actions.perform(ActionRequest(act, of, given))
-    api.close()
+    await api.close()
     assert told == ("Give a user id and a time of the list", "warn")

@@ -110,11 +110,13 @@ async def _planted(place: Office) -> tuple[DashboardState, str]:
         assert "open it to read" in str(body["sources"]), "the alert is no fact of the brief"
     finally:
         feed.cancel()
+        await asyncio.wait([feed])
     return state, brief
 
 
 async def _follow(place: Office, token: str, state: DashboardState) -> None:
-    await Feed(ServiceApi(f"http://127.0.0.1:{place.service.port}"), token, state).run()
+    async with ServiceApi(f"http://127.0.0.1:{place.service.port}") as api:
+        await Feed(api, token, state).run()
 
 
 def _there(seen: Callable[[], bool]) -> Callable[[], Awaitable[bool]]:

@@ -290,8 +290,8 @@ def exports(folder: Path) -> int:
 async def watched(service: Service, owner: Client) -> DashboardState:
     """Return the state of the dashboard, once it has heard everything."""
     state = DashboardState()
-    feed = Feed(ServiceApi(f"http://127.0.0.1:{service.port}"), tokens.operator("dashboard"), state)
-    running_feed = asyncio.ensure_future(feed.run())
+    api = ServiceApi(f"http://127.0.0.1:{service.port}")
+    running_feed = asyncio.ensure_future(Feed(api, tokens.operator("dashboard"), state).run())
     try:
         async with asyncio.timeout(60):
             while not state.channels:  # noqa: ASYNC110  the feed tells nobody
@@ -301,6 +301,8 @@ async def watched(service: Service, owner: Client) -> DashboardState:
                 await asyncio.sleep(0.05)
     finally:
         running_feed.cancel()
+        await asyncio.wait([running_feed])
+        await api.close()
     return state
 
 

@@ -40,7 +40,7 @@ async def watching(service: Service) -> AsyncIterator[DashboardState]:
         feed.cancel()
         with suppress(asyncio.CancelledError):
             await feed
-        api.close()
+        await api.close()
 
 
 async def listed(client: httpx.AsyncClient) -> set[tuple[str, str]]:

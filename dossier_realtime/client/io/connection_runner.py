@@ -11,10 +11,10 @@ from ..errors import AuthFailed, ConnectFailed, RealtimeError, UnusableToken
 from ..state.connection import ClientConnection
 from ..state.effects import ConnectionState, Dial, Drop, Effect, ErrorReport, Renew, Write
 from ..state.read_flow import ReadFlow
-from .abandoned import Abandoned
 from .callback_queue import is_of_user_code
 from .endpoint import TokenSource, ask
 from .transport import Transport, dial
+from .unfinished import Unfinished
 
 STANDSTILL_SECONDS = (
     1.0  # seconds that an alarm rings late when the process did not run (a closed lid, a stopped process)
@@ -44,7 +44,7 @@ class ConnectionRunner:
         self.flow = ReadFlow(self._flow_changed)
         self._held = False
         self._dialling: asyncio.Task[None] | None = None
-        self._abandoned = Abandoned()
+        self._unfinished = Unfinished()
         self._ended = False
         self._tasks: set[asyncio.Task[None]] = set()
         self._hang_ups: set[asyncio.Task[None]] = set()
@@ -106,7 +106,7 @@ class ConnectionRunner:
         ending = [*tasks, *self._hang_ups]
         if ending:
             await asyncio.wait(ending)
-        await self._abandoned.end()
+        await self._unfinished.end()
 
     def abandon(self) -> None:
         """Stop connecting, as if it had not been started."""
@@ -144,7 +144,7 @@ class ConnectionRunner:
                 on_frame=self._received,
                 on_bytes=self._bytes_received,
                 on_lost=self._lost,
-                abandoned=self._abandoned,
+                unfinished=self._unfinished,
             )
         except UnusableToken as wrong:
             self.perform(self._connection.unusable(wrong, _now()))

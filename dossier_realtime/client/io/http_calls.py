@@ -12,9 +12,9 @@ from tornado.httpclient import AsyncHTTPClient, HTTPClientError, HTTPRequest, HT
 from dossier_realtime.client.errors import AuthFailed, ConnectFailed, PublishError
 from dossier_realtime.protocol.errors import ErrorCode
 
-from .abandoned import Abandoned
 from .endpoint import TokenSource, ask, check_token, check_url, tls_context
 from .transport import seconds
+from .unfinished import Unfinished
 
 _PASSING = frozenset({429, 502, 503, 504})
 
@@ -52,11 +52,11 @@ class HttpCalls:
         self._token = token
         self._timeout = timeout
         self._http: AsyncHTTPClient | None = None
-        self._abandoned = Abandoned()
+        self._unfinished = Unfinished()
 
     async def close(self) -> None:
-        """Close the connections; calls that were cancelled get a bounded time to end theirs."""
-        await self._abandoned.end()
+        """Close the connections, once calls under way have ended or END_SECONDS have passed."""
+        await self._unfinished.end()
         if self._http is not None:
             self._http.close()
             self._http = None
@@ -83,7 +83,7 @@ class HttpCalls:
             ssl_options=self._tls,
         )
         try:
-            response = await self._abandoned.result(self._http.fetch(request, raise_error=False))
+            response = await self._unfinished.result(self._http.fetch(request, raise_error=False))
         except ssl.SSLError as wrong:
             text = f"No safe connection to {url}: {wrong.reason or wrong}; check the certificate and TLS 1.3"
             raise ConnectFailed(text, final=True) from wrong

@@ -17,8 +17,8 @@ from tornado.websocket import (
 )
 
 from ..errors import ConnectFailed
-from .abandoned import Abandoned
 from .callback_queue import logger
+from .unfinished import Unfinished
 
 MAX_INBOUND_FRAME_BYTES = 16 * 1024 * 1024  # bytes; a whole document of 1 Mi UTF-16 units fits, escaped
 CLOSE_TIMEOUT_SECONDS = 2.0  # for the server to answer a close; then the socket is cut
@@ -138,18 +138,18 @@ async def dial(
     on_frame: Callable[[str | bytes], None],
     on_bytes: Callable[[], None],
     on_lost: Callable[[int, str], None],
-    abandoned: Abandoned,
+    unfinished: Unfinished,
 ) -> Transport:
     """Open a socket to `url`. Raises ConnectFailed; a redirect is a failure, it is never followed.
 
-    A dial that is cancelled leaves its opening to `abandoned`.
+    A dial that is cancelled leaves its opening to `unfinished`.
     """
     transport = Transport(on_frame, on_bytes, on_lost)
     request = HTTPRequest(url, connect_timeout=timeout, request_timeout=timeout, ssl_options=ssl_context)
     opening: asyncio.Future[WebSocketClientConnection] | None = None
     try:
         opening = asyncio.ensure_future(websocket_connect(request, max_message_size=MAX_INBOUND_FRAME_BYTES))
-        transport.attach(await abandoned.result(opening))
+        transport.attach(await unfinished.result(opening))
     except asyncio.CancelledError:
         if opening is not None:
             opening.add_done_callback(_cut)
