@@ -88,11 +88,14 @@ class RedisServer:
         if self.process is not None and self.process.poll() is None:
             self.process.send_signal(number)
 
-    def command(self, *words: str) -> bytes:
-        """Return the server's whole answer to a command, as the protocol has it; none if the server is down."""
+    def command(self, *words: str, seconds: float = HANG_SECONDS) -> bytes:
+        """Return the server's whole answer to a command, as the protocol has it.
+
+        There is none if the server is down, or says nothing for `seconds`.
+        """
         raw = f"*{len(words)}\r\n" + "".join(f"${len(word.encode())}\r\n{word}\r\n" for word in words)
         try:
-            with self.dial() as sock, sock.makefile("rb") as answer:
+            with self.dial(seconds) as sock, sock.makefile("rb") as answer:
                 sock.sendall(raw.encode())
                 return _reply(answer)
         except OSError:
@@ -102,9 +105,9 @@ class RedisServer:
         """Return whether it answers, and has loaded what it keeps."""
         return self.command("PING") == b"+PONG\r\n"
 
-    def dial(self) -> socket.socket:
-        """Return a connection to it. Raises OSError."""
-        return socket.create_connection((self.host, self.port), timeout=HANG_SECONDS)
+    def dial(self, seconds: float = HANG_SECONDS) -> socket.socket:
+        """Return a connection to it, each use of which waits so long at most. Raises OSError."""
+        return socket.create_connection((self.host, self.port), timeout=seconds)
 
     def log(self) -> str:
         """Return what the server wrote, over all starts."""

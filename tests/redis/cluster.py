@@ -79,7 +79,7 @@ def watched_pair(
         try:
             asked = make(folder / "unused")
             asked.port = port
-            told = partial(asked.command, "INFO", "sentinel")
+            told = partial(asked.command, "INFO", "sentinel", seconds=10)  # one lost answer is asked for again
             eventually(lambda: b"slaves=1" in told(), lambda: f"{told()!r}\n{(folder / 'sentinel.log').read_text()}")
             yield master, replica, f"{master.url.partition(':')[0]}+sentinel://127.0.0.1:{port}/office"
         finally:

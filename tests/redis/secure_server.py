@@ -10,6 +10,7 @@ from pathlib import Path
 
 import trustme
 
+from tests.harness.eventually import HANG_SECONDS
 from tests.harness.redis_server import RedisServer
 from tests.harness.service import ROOT
 
@@ -54,10 +55,10 @@ class SecureServer(RedisServer):
     def answers(self) -> bool:
         return self.command("PING").startswith((b"+PONG", b"-NOAUTH"))  # the shipped users let in nobody unknown
 
-    def dial(self) -> socket.socket:
+    def dial(self, seconds: float = HANG_SECONDS) -> socket.socket:
         context = ssl.create_default_context(cafile=str(self._authority.file))
         context.check_hostname = False
-        return context.wrap_socket(super().dial())
+        return context.wrap_socket(super().dial(seconds))
 
 
 def shipped_users(folder: Path) -> list[str]:

@@ -33,9 +33,9 @@ class MachineRedis(SecureServer):
         self.options = (*self.options, "--bind", machine.back, "--tls-port", str(_REDIS_PORT))
         self.port = _REDIS_PORT
 
-    def dial(self) -> socket.socket:
+    def dial(self, seconds: float = HANG_SECONDS) -> socket.socket:
         """Return a connection that is logged in."""
-        sock = super().dial()
+        sock = super().dial(seconds)
         sock.sendall(f"AUTH {PASSWORD}\r\n".encode())
         sock.recv(64)
         return sock
