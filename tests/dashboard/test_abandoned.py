@@ -17,8 +17,8 @@ from dossier_realtime.client.io import unfinished
 from tests.dashboard import identity_provider
 from tests.dashboard.test_oidc import described
 from tests.harness import tokens
+from tests.harness.connections.giving_up import GivenUp, give_up_at_every_turn, nothing_unclosed
 from tests.harness.eventually import HANG_SECONDS
-from tests.harness.giving_up import GivenUp, give_up_at_every_turn, nothing_unclosed
 from tests.harness.service import Service
 
 TURNS = (*range(60), *(60 * 3**power // 2**power for power in range(1, 12)))

@@ -21,7 +21,7 @@ from dossier_realtime.archive.folder import read_head, read_lines, segment_paths
 from dossier_realtime.recording.entry import Head, decode_entry, encode_entry, encode_head
 from dossier_realtime.recording.export import DAMAGED, MISSING
 from tests.harness import tokens
-from tests.harness.dialling import serving
+from tests.harness.connections.dialling import serving
 from tests.harness.eventually import eventually_async
 from tests.harness.service import Service
 

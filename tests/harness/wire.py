@@ -16,7 +16,7 @@ from typing import Any, NamedTuple, Protocol, Self
 
 import msgspec
 
-from tests.harness.dialling import dialled
+from tests.harness.connections.dialling import dialled
 from tests.harness.eventually import HANG_SECONDS
 from tests.node.rfc6455_cases import CLOSE, PING, PONG, TEXT, close, frame, header
 

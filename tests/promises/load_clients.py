@@ -17,7 +17,7 @@ from typing import Any, Self, TypeVar
 import httpx
 import msgspec
 
-from tests.harness.dialling import dialled
+from tests.harness.connections.dialling import dialled
 from tests.harness.eventually import HANG_SECONDS
 from tests.harness.service import Overrides
 from tests.harness.wire import Message, Reachable, text, upgrade

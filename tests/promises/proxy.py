@@ -8,7 +8,7 @@ import struct
 from contextlib import suppress
 from typing import Self
 
-from tests.harness.dialling import dialled, serving
+from tests.harness.connections.dialling import dialled, serving
 from tests.harness.wire import Reachable
 
 _CHUNK = 1 << 16

@@ -6,7 +6,7 @@ import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 
-from tests.harness.dialling import serving
+from tests.harness.connections.dialling import serving
 
 
 class CuttingProxy:

@@ -12,8 +12,8 @@ import pytest
 from dossier_realtime import DossierRealtimeClient, Publisher
 from dossier_realtime.client.io import unfinished
 from dossier_realtime.client.io.http_calls import HttpCalls
+from tests.harness.connections.giving_up import GivenUp, give_up_at_every_turn, nothing_unclosed
 from tests.harness.eventually import HANG_SECONDS
-from tests.harness.giving_up import GivenUp, give_up_at_every_turn, nothing_unclosed
 from tests.harness.service import Service
 
 EVENT = {"type": "system_notice", "channel": "global", "payload": {"message": "m", "message_ar": "م"}}

@@ -7,7 +7,7 @@ import random
 from contextlib import suppress
 from typing import Self
 
-from tests.harness.dialling import serving
+from tests.harness.connections.dialling import serving
 from tests.harness.wire import Reachable
 
 _HINTS = (b"*3\r\n$7\r\nmessage\r\n", b"*3\r\n$8\r\nsmessage\r\n")

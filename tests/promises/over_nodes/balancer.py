@@ -13,7 +13,7 @@ from typing import Protocol, Self
 
 import httpx
 
-from tests.harness.dialling import serving
+from tests.harness.connections.dialling import serving
 from tests.harness.eventually import eventually_async
 from tests.harness.ports import reserve
 from tests.harness.service import ROOT, Service

@@ -9,8 +9,8 @@ from typing import NamedTuple
 
 import pytest
 
-from tests.harness.dialling import dialled
-from tests.harness.giving_up import nothing_unclosed
+from tests.harness.connections.dialling import dialled
+from tests.harness.connections.giving_up import nothing_unclosed
 from tests.harness.wire import Raw
 from tests.promises.load_clients import Peer
 from tests.promises.proxy import Proxy
