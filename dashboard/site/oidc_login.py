@@ -52,6 +52,7 @@ class OidcRedirectHandler(CodeChallengeLoginHandler):
     """`GET /login/oidc`: the way to the provider's own login page."""
 
     application: DashboardApplication
+    _endpoints: Endpoints  # `get` reads them before anything else
 
     def initialize(self, authenticator: Authenticator, provider: Provider, origins: Sequence[str]) -> None:
         """Take the authenticator, the provider, and the origins that the provider may send browsers back to."""
@@ -64,7 +65,7 @@ class OidcRedirectHandler(CodeChallengeLoginHandler):
         """Begin a login and redirect to the provider."""
         self.set_header("Cache-Control", "no-store")
         try:
-            self._endpoints: Endpoints = await self._provider.endpoints()
+            self._endpoints = await self._provider.endpoints()
         except ProviderError as failed:
             _back(self, self._display, failed.said)
             return
@@ -125,6 +126,7 @@ class OidcCallbackHandler(tornado.web.RequestHandler):
     """`GET /login/oidc/callback`: the return from the provider. No page is shown under an address with a code."""
 
     application: DashboardApplication
+    _endpoints: Endpoints  # `get` reads them before anything else
 
     def initialize(self, authenticator: Authenticator, provider: Provider) -> None:
         """Take the authenticator and the provider."""

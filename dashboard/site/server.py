@@ -107,6 +107,8 @@ class DashboardConfig:
 class DashboardServer:
     """The server. `port` is the port that it listens on, also where the configuration says 0."""
 
+    _server: BaseServer  # from `start` on
+
     def __init__(self, config: DashboardConfig, token: TokenSource) -> None:
         self._config = config
         self._api = ServiceApi(config.service_url)

@@ -11,7 +11,7 @@ import re
 from collections.abc import Iterator
 from pathlib import Path
 
-from tests.architecture import fact_laws, room_laws, shape_laws, word_laws
+from tests.architecture import fact_laws, object_laws, room_laws, shape_laws, word_laws
 from tests.architecture.tree import Module, Tree, is_within
 
 PROTOCOL, OT = "dossier_realtime.protocol", "dossier_realtime.ot"
@@ -246,6 +246,7 @@ LAWS = (
     data_is_never_code,
     *fact_laws.LAWS,
     *word_laws.LAWS,
+    *object_laws.LAWS,
     *shape_laws.LAWS,
     *room_laws.LAWS,
 )

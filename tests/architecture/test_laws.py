@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.architecture import fact_laws, laws, room_laws, shape_laws, word_laws
+from tests.architecture import fact_laws, laws, object_laws, room_laws, shape_laws, word_laws
 from tests.architecture.tree import Tree, read_tree
 
 Law = Callable[[Tree], Iterator[str]]
@@ -105,6 +105,11 @@ LOOP = "app/core/a.py: from . import b | app/core/b.py: from .c import x | app/c
             laws.the_pure_stay_pure,
             "dossier_realtime/client/state/backoff.py: from .. import b | dossier_realtime/client/b.py:",
             "imports dossier_realtime.client.b",
+        ),
+        (
+            object_laws.attributes_are_made_with_their_object,
+            "app/core/a.py: class A:\n def f(self): self.b = 1",
+            "app.core.a.A.f sets b first",
         ),
         (laws.names_say_something, "app/web/utils.py:", "app.web.utils"),
         (

@@ -113,6 +113,28 @@ def test_a_field_that_is_free_and_not_given_is_asked_for_once(monkeypatch: pytes
     run(scene())
 
 
+def test_a_field_that_was_free_before_its_refusal_was_told_is_asked_for_again() -> None:
+    """Presence may show the lock of another user to nobody: taken and released between two tellings of it."""
+    asked: list[str] = []
+    watched: list[Callable[[ShowPresence], None]] = []
+
+    async def ask(command: LockField | UnlockField) -> LockState:
+        asked.append(type(command).__name__)
+        holder = LockStatePayload(field="title", user_id="bea" if len(asked) == 1 else "ali")
+        return LockState(channel="dossier:mou:m1", payload=holder)
+
+    async def scene() -> None:
+        payload = LockPayload("title", 300)
+        async with field_lock.FieldLock("dossier:mou:m1", payload, ask, lambda: "ali", watched) as lock:
+            assert not lock.is_own
+            for watch in watched:
+                watch(ShowPresence("dossier:mou:m1", PresenceState(locks={})))
+            await eventually_async(lambda: lock.is_own)
+        assert asked == ["LockField", "LockField", "UnlockField"]
+
+    run(scene())
+
+
 def test_a_lock_outlives_its_lease_while_its_block_runs(service: Service) -> None:
     channel = "dossier:mou:m7"
 

@@ -62,6 +62,7 @@ class Workers:
 
     def __init__(self, workers: Sequence[Worker]) -> None:
         self._workers = workers
+        self._tasks: list[asyncio.Task[None]] = []
         self._stop = asyncio.Event()
         self._renewing: asyncio.Task[None] | None = None
         self._signals = 0

@@ -59,6 +59,8 @@ class PublishHandler(AuthenticatedHandler):
 
     acts: ClassVar[Mapping[str, tuple[Verb, ...]]] = {"post": ("publish",)}
 
+    _indices: list[int]  # `post` sets it before anything reads it
+
     async def post(self) -> None:
         """Publish the batch."""
         identity = await self.authenticate()
@@ -66,7 +68,7 @@ class PublishHandler(AuthenticatedHandler):
             return
         publisher = self.context.domain.publisher
         started = self.now()
-        self._indices: list[int] = []
+        self._indices = []
         try:
             key = self._key()
             events, digest = await self._events(identity)

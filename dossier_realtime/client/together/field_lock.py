@@ -51,6 +51,7 @@ class FieldLock:
         """The state that the service told last: `user_id`, `name` and `expires_in` of the holder."""
         self._payload, self._ask, self._user_id = payload, ask, user_id
         self._watched, self._freed = watched, asyncio.Event()
+        self._is_asked_for = False
         self._renewing: asyncio.Task[None] | None = None
 
     @property
