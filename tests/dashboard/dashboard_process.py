@@ -31,6 +31,8 @@ class Dashboard:
     """`python run.py dashboard` on a free port, or `listens_at`; started by `with`.
 
     `settings` go to its environment. `program`: another one than `run.py dashboard`, as arguments of Python.
+    `gives_way`: its priority is lower than the service's, as everywhere outside of tests. Beside busy loops such a
+    process gets next to nothing, and the pages of most tests would only be slower.
     """
 
     def __init__(
@@ -41,7 +43,9 @@ class Dashboard:
         *,
         program: Sequence[str] = (),
         listens_at: int = 0,
+        gives_way: bool = False,
     ) -> None:
+        self._gives_way = gives_way
         self._listens_at = listens_at
         self._program = program
         self._service = service
@@ -80,7 +84,8 @@ class Dashboard:
             str(self._service.data),
         ]
         if not self._program:
-            return forked.start(forked.DASHBOARD, ["dashboard", *arguments], changes, output, log)
+            command = ["dashboard", *arguments]
+            return forked.start(forked.DASHBOARD, command, changes, output, log, gives_way=self._gives_way)
         environment = {name: value for name, value in os.environ.items() if not name.startswith("DOSSIER_")} | changes
         command = [sys.executable, *self._program, *arguments]
         return subprocess.Popen(command, cwd=ROOT, env=environment, stdout=output, stderr=log)

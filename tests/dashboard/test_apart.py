@@ -44,9 +44,10 @@ def test_a_dashboard_that_stands_still_or_dies_holds_nobody_up(tmp_path: Path) -
         service.assert_log_clean()
 
 
-def test_the_dashboard_takes_what_the_service_leaves(dashboard: Dashboard, service: Service) -> None:
+def test_the_dashboard_takes_what_the_service_leaves(service: Service, tmp_path: Path) -> None:
     niceness = psutil.Process(service.pid).nice()
-    assert psutil.Process(dashboard.process.pid).nice() == min(19, niceness + 10)
+    with Dashboard(service, tmp_path, gives_way=True) as dashboard:
+        assert psutil.Process(dashboard.process.pid).nice() == min(19, niceness + 10)
 
 
 def test_while_the_service_is_away_the_page_says_since_when(browser: Browser, tmp_path: Path) -> None:

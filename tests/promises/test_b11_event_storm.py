@@ -78,7 +78,7 @@ def test_b11_the_dashboard_beside_a_service_under_all_the_load_there_is(
     tmp_path: Path, report: Report, sized: Sized
 ) -> None:
     seconds = sized(5, 60)
-    with Service(tmp_path / "data", CROWD) as service, Dashboard(service, tmp_path) as dashboard:
+    with Service(tmp_path / "data", CROWD) as service, Dashboard(service, tmp_path, gives_way=True) as dashboard:
         published, rates = run(_all_there_is(service, dashboard, seconds))
         service.assert_log_clean()
         dashboard.assert_log_clean()

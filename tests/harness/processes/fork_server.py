@@ -22,12 +22,16 @@ _MAX_REQUEST = 1 << 20  # bytes
 
 
 class Request(msgspec.Struct, frozen=True):
-    """A run of `run.py`: its arguments, whole environment, umask, and the cores that it may use."""
+    """A run of `run.py`: its arguments, whole environment, umask, and the cores that it may use.
+
+    `gives_way`: whether it may lower its own priority, as a dashboard does for its service.
+    """
 
     arguments: list[str]
     environment: dict[str, str]
     umask: int
     cores: list[int]
+    gives_way: bool = True
 
 
 def _serve(asked: socket.socket) -> Request | None:
@@ -69,6 +73,8 @@ def main(module: str) -> None:
     os.close(nothing)
     os.umask(request.umask)
     os.sched_setaffinity(0, request.cores)
+    if not request.gives_way:
+        os.nice = lambda increment, /: os.getpriority(os.PRIO_PROCESS, 0)
     os.environ.clear()
     os.environ.update(request.environment)
     sys.argv = [_PROGRAM.name, *request.arguments]

@@ -60,11 +60,12 @@ def start(
     log: BinaryIO,
     *,
     tree: Path = ROOT,
+    gives_way: bool = True,
 ) -> Running:
     """Run `run.py` with these arguments as a process of its own, in the folder of the project (`tree`: of a copy).
 
     `module`: what its start imports. `changes` of the environment, in which no settings are but these: a variable that
-    is None is not set.
+    is None is not set. `gives_way`: whether a fork may lower its own priority; a start from nothing always may.
     """
     environment = {name: value for name, value in os.environ.items() if not name.startswith(_SETTINGS)}
     for name, value in changes.items():
@@ -74,7 +75,7 @@ def start(
     if tree != ROOT or is_whole or sys.platform != "linux" or not all(name.startswith(_SETTINGS) for name in changes):
         command = [sys.executable, "run.py", *arguments]
         return subprocess.Popen(command, cwd=tree, env=environment, stdout=output, stderr=log)
-    request = Request(list(arguments), environment, _umask(), sorted(os.sched_getaffinity(0)))
+    request = Request(list(arguments), environment, _umask(), sorted(os.sched_getaffinity(0)), gives_way)
     return _origin(module).fork(request, output, log)
 
 
