@@ -21,7 +21,6 @@ from tests.promises.load_clients import (
 )
 
 AT_MOST = 4.0  # updates a second that a page is told
-SLOW_CONSUMER = 'dossier_connections_closed_total{code="4000"}'
 UNDER_WAY = 6  # messages that wait for a page that does not read
 
 

@@ -10,7 +10,7 @@ from tests.harness.eventually import HANG_SECONDS
 from tests.harness.service import Service
 from tests.promises.checker import Ledger
 from tests.promises.conftest import Report, Sized
-from tests.promises.dashboard_viewers import SLOW_CONSUMER, connected, operators, other_than, pages, the_one_connected
+from tests.promises.dashboard_viewers import connected, operators, other_than, pages, the_one_connected
 from tests.promises.load_clients import (
     CHANNEL,
     CROWD,
@@ -55,7 +55,7 @@ class Load:
 
 def test_p22_a_dashboard_that_stands_still_or_dies_hurts_nobody(tmp_path: Path, report: Report, sized: Sized) -> None:
     rate, seconds = sized(300, 1_000), sized(3, 20)
-    with Service(tmp_path / "data", CROWD) as service, Dashboard(service, tmp_path) as dashboard:
+    with Service(tmp_path / "data", CROWD) as service, Dashboard(service, tmp_path, gives_way=True) as dashboard:
         phases, cut_after = run(_blows(service, dashboard, rate, seconds))
         service.assert_log_clean()
         answers = service.get("/readyz")[0]
@@ -79,16 +79,14 @@ async def _blows(service: Service, dashboard: Dashboard, rate: int, seconds: flo
         phases["watched"] = await load.phase(seconds)
 
         watching = await the_one_connected(client)
-        cut_off = service.metrics().get(SLOW_CONSUMER, 0)  # a starved one may have been sent away before
         dashboard.process.send_signal(signal.SIGSTOP)
         before = load.ledger.acks
         phases["stopped"] = await load.phase(seconds)
-        while watching in await connected(client):
+        while watching in await connected(client):  # as too slow or, where the machine lets few events pass, as silent
             await load.phase(1)
         cut_after = load.ledger.acks - before
         dashboard.process.send_signal(signal.SIGCONT)
         told = tail.told
-        await until(lambda: service.metrics().get(SLOW_CONSUMER, 0) > cut_off)
         await until(lambda: tail.told > told)
         await other_than(client, set())
 
