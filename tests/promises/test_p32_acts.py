@@ -88,7 +88,7 @@ async def _pings_while(neighbour: Client, work: Awaitable[object]) -> Beside:
 
 
 def test_a_flood_by_eight_users_costs_no_act_its_entry(tmp_path: Path, report: Report, sized: Sized) -> None:
-    acts, rounds = sized(40, 100), 3
+    acts, rounds = sized(40, 100), sized(1, 3)
     cores = Cores.found()
     beside = {name: list[Beside]() for name in ("idle", "acts alone", "flooded")}
     grown = refused = 0

@@ -36,7 +36,7 @@ FORGETFUL: Overrides = {**CROWD, "session.resume_window": 10}
 
 
 def test_what_new_names_leave_behind(report: Report, sized: Sized) -> None:
-    minutes = sized(60, 24 * 60)
+    minutes = sized(20, 24 * 60)
     clock = [float(NOW)]
     state = DashboardState()
     views = ViewCache(state, lambda: clock[0])
@@ -50,7 +50,7 @@ def test_what_new_names_leave_behind(report: Report, sized: Sized) -> None:
             for one in open_:
                 one.tick()
             if minute in (minutes // 2, minutes):
-                authorization._held.cache_clear()  # it has a bound of its own, which an hour does not reach
+                authorization._held.cache_clear()  # it has a bound of its own, which the short run does not reach
                 gc.collect()
                 held.append(tracemalloc.get_traced_memory()[0])
                 assert_bounded(state, views, open_)
@@ -97,7 +97,7 @@ def _minute(state: DashboardState, clock: list[float], minute: int) -> None:
 
 
 def test_a_dashboard_in_a_house_where_everybody_is_new(tmp_path: Path, report: Report, sized: Sized) -> None:
-    seconds = sized(20, 600)
+    seconds = sized(10, 600)
     with Service(tmp_path / "data", FORGETFUL) as service, Dashboard(service, tmp_path) as dashboard:
         points, published = run(_churn(service, dashboard, seconds))
         service.assert_log_clean()
