@@ -80,6 +80,18 @@ class Log:
         self.start += dropped
 
 
+def past(operation: Operation, version: int, committed: Operation) -> Operation:
+    """Return `operation`, made against `version`, for the text after `committed`, which is the next version.
+
+    Raises VersionConflict for an operation on a text of another length.
+    """
+    try:
+        # `committed` was first: an insert of `operation` at the same place goes before it.
+        return transform(committed, operation)[1]
+    except DoesNotFit:
+        raise VersionConflict(f"The operation does not fit the text of version {version}", version + 1) from None
+
+
 def rebase(operation: Operation, version: int, log: Log) -> Operation:
     """Return `operation`, made against `version`, for the text of the tip.
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
 from enum import IntEnum
+from itertools import product
 from typing import TYPE_CHECKING
 
 from msgspec import UNSET
@@ -98,6 +99,10 @@ class ChannelSettings:
         return self if level <= self.level else replace(self, level=level)
 
 
+_UNCHANGED = {key: ChannelSettings(*key) for key in product(Clearance, (False, True), (False, True))}
+"""Settings as the table makes them, by level, presence and history: they are asked for several times an event."""
+
+
 class ChannelPolicy:
     """The settings of every channel: a table of patterns, and over it the settings of single channels."""
 
@@ -120,8 +125,10 @@ class ChannelPolicy:
     def inherited(self, channel: str) -> ChannelSettings:
         """Return the settings before any change: the first matching row of the table, else the default."""
         namespace = namespace_of(channel)
-        level = next((level for pattern, level in self._table if pattern.matches(channel)), self._default)
-        return ChannelSettings(level, namespace.presence, namespace.history)
+        for pattern, level in self._table:
+            if pattern.matches(channel):
+                return _UNCHANGED[level, namespace.presence, namespace.history]
+        return _UNCHANGED[self._default, namespace.presence, namespace.history]
 
     def put(self, channel: str, settings: ChannelSettings) -> None:
         """Take over settings that were changed, here or on another node; what is as the table has it is no change."""

@@ -315,9 +315,32 @@ async def test_a_published_frame_is_timed_until_the_kernel_has_it(pair: Pair) ->
     sent = bytearray()
     while not sent.endswith(text_frame(b"an answer")):
         sent += await pair.read(1)
-    await eventually_async(lambda: len(pair.delivered) == 3, "the deliveries are told")
-    assert [count for _, count in pair.delivered] == [1, 1, 1]
+    await eventually_async(lambda: sum(count for _, count in pair.delivered) == 3, "the deliveries are told")
     assert all(began - accepted <= seconds <= loop.time() - accepted for seconds, _ in pair.delivered)
+
+
+def test_people_who_write_together_are_told_once_for_each_time_of_acceptance() -> None:
+    """Each outbox gets other frames: an answer instead of its own edit, and the edits of all others."""
+
+    async def scene() -> None:
+        loop = asyncio.get_running_loop()
+        told: list[tuple[float, int]] = []
+        flusher = Flusher(loop, lambda seconds, now, count: told.append((round(now - seconds, 6), count)))
+        pairs = [socket.socketpair() for _ in range(10)]
+        outboxes = [Outbox(mine, loop, flusher, OutboxLimits(), Owner()) for mine, _ in pairs]
+        accepted = round(loop.time(), 6)
+        edits = [TimedFrame.at(accepted + number % 2, text_frame(b"%d" % number)) for number in range(10)]
+        for author, outbox in enumerate(outboxes):
+            for number, frame in enumerate(edits):
+                outbox.push(text_frame(b"an answer") if number == author else frame)
+        await eventually_async(lambda: sum(count for _, count in told) == 90, "all deliveries are told")
+        assert sorted(told) == [(accepted, 45), (round(accepted + 1, 6), 45)]
+        for outbox, wires in zip(outboxes, pairs, strict=True):
+            outbox.abandon()
+            for wire in wires:
+                wire.close()
+
+    asyncio.run(scene())
 
 
 def test_a_frame_to_many_is_told_with_few_looks_at_the_clock() -> None:
@@ -332,7 +355,7 @@ def test_a_frame_to_many_is_told_with_few_looks_at_the_clock() -> None:
             for outbox in outboxes:
                 outbox.push(frame)
         await eventually_async(lambda: sum(count for _, count in told) == 240, "all deliveries are told")
-        assert len(told) == 6  # three looks at the clock, two frames at each
+        assert len(told) == 6  # three looks at the clock, two times of acceptance at each
         for outbox, wires in zip(outboxes, pairs, strict=True):
             outbox.abandon()
             for wire in wires:

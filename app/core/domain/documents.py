@@ -14,7 +14,7 @@ import msgspec
 
 from app.core.domain.batch_faults import first_torn
 from app.core.domain.motions import is_movable
-from dossier_realtime.ot.collab import Log, VersionConflict, rebase
+from dossier_realtime.ot.collab import Log, VersionConflict, past
 from dossier_realtime.ot.cursor import transform_selection
 from dossier_realtime.ot.document import Document, apply, effective
 from dossier_realtime.ot.flat import InvalidOperation, admit, listed, read, units_of, versions
@@ -151,7 +151,7 @@ def decide(
             if work >= STRIDE:
                 work = 0
                 yield
-            operation = rebase(operation, version, Log(version, [committed]))
+            operation = past(operation, version, committed)
             walked = len(operation.components) + len(committed.components)
             work += 1 + walked // _MAX_PIECES
             steps += walked

@@ -30,8 +30,8 @@ class Flushable(Protocol):
 class Flusher:
     """The outboxes that wait for the end of the tick; of very many, some in each turn.
 
-    `delivered` is called for published frames that the kernel took, with the seconds since they were accepted, the
-    time (steady clock) and the number of receivers.
+    `delivered` is called for published frames that the kernel took, once for all that were accepted at one time: with
+    the seconds since then, the time (steady clock) and the number of receivers.
     """
 
     __slots__ = ("_at_turn_end", "_counts", "_delivered", "_dirty", "_loop", "_written")
@@ -83,7 +83,13 @@ class Flusher:
             return
         now, written = self._loop.time(), zip(self._written, self._counts, strict=True)
         self._written, self._counts = [], []
+        if self._delivered is None:
+            return
+        # Of people who write together each outbox gets other frames: its own answers, and the others' edits.
+        receivers: dict[float, int] = {}
         for frames, count in written:
             for frame in frames:
-                if isinstance(frame, TimedFrame) and frame.accepted and self._delivered is not None:
-                    self._delivered(now - frame.accepted, now, count)
+                if isinstance(frame, TimedFrame) and frame.accepted:
+                    receivers[frame.accepted] = receivers.get(frame.accepted, 0) + count
+        for accepted, many in receivers.items():
+            self._delivered(now - accepted, now, many)
