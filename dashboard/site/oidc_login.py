@@ -126,7 +126,6 @@ class OidcCallbackHandler(tornado.web.RequestHandler):
     """`GET /login/oidc/callback`: the return from the provider. No page is shown under an address with a code."""
 
     application: DashboardApplication
-    _endpoints: Endpoints  # `get` reads them before anything else
 
     def initialize(self, authenticator: Authenticator, provider: Provider) -> None:
         """Take the authenticator and the provider."""

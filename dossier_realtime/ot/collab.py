@@ -80,8 +80,8 @@ class Log:
         self.start += dropped
 
 
-def past(operation: Operation, version: int, committed: Operation) -> Operation:
-    """Return `operation`, made against `version`, for the text after `committed`, which is the next version.
+def past(operation: Operation, version: int, committed: Operation, tip: int) -> Operation:
+    """Return `operation`, made against `version`, for the text after `committed`; `tip` is the document's version.
 
     Raises VersionConflict for an operation on a text of another length.
     """
@@ -89,7 +89,7 @@ def past(operation: Operation, version: int, committed: Operation) -> Operation:
         # `committed` was first: an insert of `operation` at the same place goes before it.
         return transform(committed, operation)[1]
     except DoesNotFit:
-        raise VersionConflict(f"The operation does not fit the text of version {version}", version + 1) from None
+        raise VersionConflict(f"The operation does not fit the text of version {version}", tip) from None
 
 
 def rebase(operation: Operation, version: int, log: Log) -> Operation:
@@ -97,12 +97,8 @@ def rebase(operation: Operation, version: int, log: Log) -> Operation:
 
     Raises VersionConflict, also for an operation on a text of another length.
     """
-    try:
-        for committed in log.since(version):
-            # `committed` was first: an insert of `operation` at the same place goes before it.
-            _, operation = transform(committed, operation)
-    except DoesNotFit:
-        raise VersionConflict(f"The operation does not fit the text of version {version}", log.tip) from None
+    for committed in log.since(version):
+        operation = past(operation, version, committed, log.tip)
     return operation
 
 

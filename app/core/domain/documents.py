@@ -151,7 +151,7 @@ def decide(
             if work >= STRIDE:
                 work = 0
                 yield
-            operation = past(operation, version, committed)
+            operation = past(operation, version, committed, versioned.version)
             walked = len(operation.components) + len(committed.components)
             work += 1 + walked // _MAX_PIECES
             steps += walked
