@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import random
+from contextlib import suppress
 from typing import TYPE_CHECKING, Final
 
 from app.core.instant import until_next_second
 from app.core.refusal_budget import RefusalBudgets
 from app.core.sessions.session import Session
+from app.engine.ports.errors import Unavailable
 from app.node.connections.connection_limit import ConnectionLimit
 from app.node.connections.connection_sets import ConnectionSets
 from app.node.connections.disconnect_queue import DisconnectQueue
@@ -229,15 +231,19 @@ class Node:
     async def _is_taken_over(self, deadline: float) -> bool:
         """Return whether another node takes clients.
 
-        One whose last report is old, or says that it is not ready, may have been busy for some seconds: it is asked for
-        again until the deadline. Nobody waits where there is no other node.
+        One that has not reported yet has just started; one whose last report is old, or says that it is not ready, may
+        have been busy for some seconds: it is asked for again until the deadline. So is a store that does not answer.
+        Nobody waits where there is no other node.
         """
+        nodes = self.engine.nodes
         while True:
-            records = await self.engine.nodes.nodes()
-            if takes_over(records, self.name, self.clock().timestamp):
-                return True
-            is_alone = all(one.node == self.name for one in records) and self.engine.healthy()
-            if is_alone or self.loop.time() >= deadline:
+            with suppress(Unavailable):
+                records = await nodes.nodes()
+                if takes_over(records, self.name, self.clock().timestamp):
+                    return True
+                if all(one.node == self.name for one in records) and not await nodes.others():
+                    return False
+            if self.loop.time() >= deadline:
                 return False
             await asyncio.sleep(_LOOK_SECONDS)
 

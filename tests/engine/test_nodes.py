@@ -19,5 +19,6 @@ def test_a_node_is_known_by_its_last_report_for_a_minute(opened: Opener, clock: 
             assert known == [("a", began - 20), ("b", began + 20)]
             clock.passed += 60
             assert [record.node for record in await engine.nodes.nodes()] == ["b"]
+            assert await engine.nodes.others() == 0  # reports of one name or another make no node
 
     asyncio.run(scenario())

@@ -5,15 +5,18 @@ from __future__ import annotations
 import asyncio
 import gc
 import signal
+import time
 from collections.abc import Iterator
 
 import pytest
 
 from app.engine.ports.errors import Unavailable
+from app.engine.ports.sessions import NodeRecord
+from app.services.briefs.ownership import BriefOwners
 from dossier_realtime.protocol.commands import PresenceChange
 from tests.harness.eventually import eventually_async
 from tests.harness.redis_server import RedisServer
-from tests.redis_nodes.nodes import CHANNEL, Node, Nodes, member, session
+from tests.redis_nodes.nodes import CHANNEL, Node, Nodes, member, now, session
 
 pytestmark = pytest.mark.filterwarnings("ignore::ResourceWarning", "ignore::pytest.PytestUnraisableExceptionWarning")
 """A connection that is being made when the server dies is closed by the collector."""
@@ -77,6 +80,33 @@ def test_an_outage_refuses_what_must_be_stored_and_what_ended_meanwhile_is_told_
 
 async def _same(node: Node, users: list[str]) -> bool:
     return await _present(node) == users
+
+
+def test_nodes_that_cannot_be_asked_for_do_not_count_as_ended(own_server: RedisServer) -> None:
+    async def scenario() -> None:
+        async with Nodes(own_server.url, "asked").opened("a", "b") as (a, b):
+            b.engine.nodes.report(NodeRecord("b", now().timestamp, {"ready": 1.0}))
+
+            async def knows_both() -> bool:
+                a.engine.nodes.report(NodeRecord("a", now().timestamp, {"ready": 1.0}))
+                return [one.node for one in await a.engine.nodes.nodes()] == ["a", "b"]
+
+            await eventually_async(knows_both)
+            assert await a.engine.nodes.others() == await b.engine.nodes.others() == 1
+            owners = BriefOwners("a", a.engine.nodes, time.time)
+            assert await owners.living() == {"b"}
+            own_server.signal(signal.SIGSTOP)
+            with pytest.raises(Unavailable):
+                await a.engine.nodes.nodes()
+            with pytest.raises(Unavailable):
+                await a.engine.nodes.others()
+            with pytest.raises(Unavailable):
+                await owners.living()
+            own_server.signal(signal.SIGCONT)
+            await eventually_async(lambda: _is_back(a))
+            assert await owners.living() == {"b"}
+
+    asyncio.run(scenario())
 
 
 def test_a_server_that_stands_still_for_longer_than_leases_makes_nobody_leave(own_server: RedisServer) -> None:

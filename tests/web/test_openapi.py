@@ -22,6 +22,7 @@ from tests.web.conftest import ROOMY
 from tests.web.test_actions import alert, brief
 
 DOCUMENT = closed(openapi())
+ANSWER_TIMEOUT_SECONDS = 60.0  # seconds
 LATER = 4_000_000_000  # Unix seconds: a time within no ten years of now
 COMMITMENT: dict[str, Any] = {
     "mou_id": "m1",
@@ -262,16 +263,16 @@ def _about_a_brief(scene: Service, name: str, asked: Asked) -> Asked:
     """Ask for a brief, and claim it where the call is of the worker that holds one; or sign a snapshot."""
     calls = {call.name: call for call in CALLS}
     if name == "read_snapshot":
-        _send(scene, calls["sign_snapshot"], ASKED["sign_snapshot"], _operator(scene))
-        kept = _send(scene, calls["list_snapshots"], ASKED["list_snapshots"], _operator(scene)).json()["snapshots"]
+        send(scene, calls["sign_snapshot"], ASKED["sign_snapshot"], _operator(scene))
+        kept = send(scene, calls["list_snapshots"], ASKED["list_snapshots"], _operator(scene)).json()["snapshots"]
         return Asked({"document": "d1", "snapshot": kept[0]["id"]})
     request = {"type": "country", "entity_id": "SA", "language": "en", "generator": "worker"}
-    told = _send(scene, calls["request_brief"], Asked(body=request), _operator(scene)).json()
+    told = send(scene, calls["request_brief"], Asked(body=request), _operator(scene)).json()
     if name == "read_brief":
         return Asked({"request": told["request_id"]})
     if name == "claim_brief":
         return asked
-    claimed = _send(scene, calls["claim_brief"], ASKED["claim_brief"], _operator(scene)).json()
+    claimed = send(scene, calls["claim_brief"], ASKED["claim_brief"], _operator(scene)).json()
     body = (asked.body or {}) | {"lease": claimed["lease"]}
     return Asked({"request": claimed["brief"]["request_id"]}, body=body)
 
@@ -282,7 +283,7 @@ ABOUT_COMMENTS = {"remove_comment", "reply_comment", "change_comment"}
 def _about_a_comment(scene: Service, asked: Asked) -> Asked:
     """Make a comment that the call is about."""
     (add,) = (call for call in CALLS if call.name == "add_comment")
-    made = _send(scene, add, Asked({"document": "d1"}, body=REMARK), _operator(scene)).json()
+    made = send(scene, add, Asked({"document": "d1"}, body=REMARK), _operator(scene)).json()
     return Asked(asked.path | {"comment": made["id"]}, body=asked.body)
 
 
@@ -319,13 +320,13 @@ def scene(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Service]:
     service.assert_log_clean()
 
 
-def _send(service: Service, call: HttpCallForm, asked: Asked, token: str, **headers: str) -> httpx.Response:
+def send(service: Service, call: HttpCallForm, asked: Asked, token: str, **headers: str) -> httpx.Response:
     path = call.path.format(
         **dict.fromkeys(("document", "name", "relationship", "request", "session", "snapshot", "user"), "x1")
         | asked.path
     )
     told = ({"Authorization": f"Bearer {token}"} if token else {}) | asked.headers | headers
-    with httpx.Client(base_url=service.http) as http:
+    with httpx.Client(base_url=service.http, timeout=ANSWER_TIMEOUT_SECONDS) as http:
         return http.request(call.method, path, params=asked.query, json=asked.body, headers=told)
 
 
@@ -363,14 +364,14 @@ def test_a_call_is_answered_as_it_is_described(scene: Service, call: HttpCallFor
             if call.name == "end_session":
                 async with await Client.connect(scene, scene.token("bea")) as other:
                     asked = Asked({"session": other.login["session_id"]})
-                    _check(call, await asyncio.to_thread(_send, scene, call, asked, _operator(scene)), 200)
+                    _check(call, await asyncio.to_thread(send, scene, call, asked, _operator(scene)), 200)
                 return
             token = _operator(scene)
             if call.name == "snooze_inbox_entry":
                 token = scene.token("reader")
                 told = Asked(body={"events": [NOTICE]})
-                await asyncio.to_thread(_send, scene, PUBLISH, told, scene.token("program", "write:*"))
-            answer = await asyncio.to_thread(_send, scene, call, asked, token)
+                await asyncio.to_thread(send, scene, PUBLISH, told, scene.token("program", "write:*"))
+            answer = await asyncio.to_thread(send, scene, call, asked, token)
             _check(call, answer, 426 if call.name == "connect" else call.said.status)
 
     asyncio.run(scenario())
@@ -379,32 +380,32 @@ def test_a_call_is_answered_as_it_is_described(scene: Service, call: HttpCallFor
 @named
 def test_a_refusal_is_answered_as_it_is_described(scene: Service, call: HttpCallForm) -> None:
     operator, asked = _operator(scene), ASKED.get(call.name, Asked())
-    _check(call, _send(scene, call, asked, operator, Host="evil.example"), 421)
-    _check(call, _send(scene, call, asked, operator, Origin="https://evil.example"), 403)
-    _check(call, _send(scene, call, asked, operator, **{f"X-{number}": "1" for number in range(101)}), 431)
+    _check(call, send(scene, call, asked, operator, Host="evil.example"), 421)
+    _check(call, send(scene, call, asked, operator, Origin="https://evil.example"), 403)
+    _check(call, send(scene, call, asked, operator, **{f"X-{number}": "1" for number in range(101)}), 431)
     if call.access in ("token", "operator"):
-        _check(call, _send(scene, call, asked, ""), 401)
-        _check(call, _send(scene, call, WRONG[call.name], operator), 400)
+        _check(call, send(scene, call, asked, ""), 401)
+        _check(call, send(scene, call, WRONG[call.name], operator), 400)
         if call.name not in OWN:
             status = 404 if call.name in TO_STRANGERS_ABSENT else 403
-            _check(call, _send(scene, call, asked, scene.token("stranger")), status)
+            _check(call, send(scene, call, asked, scene.token("stranger")), status)
     if call.said.body is not None:
-        _check(call, _send(scene, call, asked, operator, **{"Content-Type": "text/plain"}), 415)
-        _check(call, _send(scene, call, Asked(asked.path, body={"x": "x" * (9 << 20)}), operator), 413)
+        _check(call, send(scene, call, asked, operator, **{"Content-Type": "text/plain"}), 415)
+        _check(call, send(scene, call, Asked(asked.path, body={"x": "x" * (9 << 20)}), operator), 413)
     if 404 in call.refusals and call.access != "open":
-        _check(call, _send(scene, call, ABSENT[call.name], operator), 404)
+        _check(call, send(scene, call, ABSENT[call.name], operator), 404)
 
 
 def test_conflicts_are_answered_as_they_are_described(scene: Service) -> None:
     calls, token = {call.name: call for call in CALLS}, _operator(scene)
     publish, put = calls["publish"], calls["write_document"]
     key, again = {"Idempotency-Key": "k-conflict"}, Asked(body={"events": [UPDATE | {"channel": "dossier:country:AE"}]})
-    _check(publish, _send(scene, publish, ASKED["publish"], token, **key), 200)
-    _check(publish, _send(scene, publish, again, token, **key), 409)
+    _check(publish, send(scene, publish, ASKED["publish"], token, **key), 200)
+    _check(publish, send(scene, publish, again, token, **key), 409)
     write = Asked({"document": "d1"}, body={"content": "other"})
-    _check(put, _send(scene, put, write, token), 428)
-    _check(put, _send(scene, put, write, token, **{"If-Match": '"7"'}), 412)
-    _check(put, _send(scene, put, Asked({"document": "d1"}, body={"content": "other", "base": 99}), token), 409)
+    _check(put, send(scene, put, write, token), 428)
+    _check(put, send(scene, put, write, token, **{"If-Match": '"7"'}), 412)
+    _check(put, send(scene, put, Asked({"document": "d1"}, body={"content": "other", "base": 99}), token), 409)
 
 
 def test_every_call_is_asked() -> None:

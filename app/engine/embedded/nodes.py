@@ -23,3 +23,6 @@ class EmbeddedNodes:
         from_ = self._now() - _KEPT_SECONDS
         self._known = {name: record for name, record in self._known.items() if record.at >= from_}
         return [self._known[name] for name in sorted(self._known)]
+
+    async def others(self) -> int:
+        return 0

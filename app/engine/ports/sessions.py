@@ -95,4 +95,13 @@ class NodeStore(Protocol):
         """Replace what is known of a node, without waiting; other nodes know it within 2 s."""
 
     async def nodes(self) -> list[NodeRecord]:
-        """Return every node that reported in the last minute, by name; one that reports no more has an old time."""
+        """Return every node that reported in the last minute, by name; one that reports no more has an old time.
+
+        Raises Unavailable: a node that could not be asked for must not count as one that has ended.
+        """
+
+    async def others(self) -> int:
+        """Return how many other nodes live, also those that have not reported yet. Raises Unavailable.
+
+        One that ended without a word counts for some seconds more; one that stands still counts no more by then.
+        """

@@ -12,6 +12,7 @@ import msgspec
 import structlog
 import tornado.web
 
+from app.services.errors import Unavailable
 from dossier_realtime.protocol.errors import ErrorCode
 from dossier_realtime.protocol.http.host_policy import STRICT_TRANSPORT
 
@@ -23,6 +24,9 @@ if TYPE_CHECKING:
 
 _log = structlog.get_logger("web")
 
+NOT_READ = "The store does not answer now; try again later"
+NOT_STORED = "Changes cannot be stored now; try again later"
+_READS = "GET", "HEAD"
 TOO_BIG = "The body is bigger than 65,536 bytes (64 KiB); send less at once"
 STANDARD = {
     400: (ErrorCode.INVALID_MESSAGE_FORMAT, "The request cannot be understood; check its form"),
@@ -114,14 +118,18 @@ class AnsweringHandler(tornado.web.RequestHandler):
             self.context.records.recorder.record_pause()
 
     def unavailable(self) -> None:
-        """Answer 503: the store or the journal takes no change now."""
+        """Answer 503: the store does not answer, or the journal takes no entry now."""
         self.set_header("Retry-After", "2")
-        self.refuse(503, ErrorCode.SERVICE_UNAVAILABLE, "Changes cannot be stored now; try again later")
+        words = NOT_READ if self.request.method in _READS else NOT_STORED
+        self.refuse(503, ErrorCode.SERVICE_UNAVAILABLE, words)
 
     def write_error(self, status_code: int, **kwargs: Any) -> None:
         """Answer a failure, or a method that is not served, in the form of every error."""
         if status_code == 405:
             self.set_header("Allow", ", ".join(self.served_methods()))
+        if isinstance(kwargs.get("exc_info", (None, None))[1], Unavailable):
+            self.unavailable()
+            return
         code, message = STANDARD.get(status_code, (ErrorCode.INTERNAL_ERROR, "Something broke here; try again"))
         self.refuse(status_code, code, message)
 
@@ -137,5 +145,7 @@ class AnsweringHandler(tornado.web.RequestHandler):
         """Log a failed request as an error, and a refusal by Tornado itself as information."""
         if isinstance(value, tornado.web.HTTPError):
             _log.info("refused", status=value.status_code, path=self.request.path)
+        elif isinstance(value, Unavailable):
+            _log.info("refused", status=503, path=self.request.path)
         else:
             _log.error("request failed", path=self.request.path, exc_info=(typ, value, tb))

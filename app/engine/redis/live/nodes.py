@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from contextlib import suppress
 
 import msgspec
 import structlog
@@ -18,11 +19,10 @@ _DECODER = msgspec.json.Decoder(NodeRecord)
 
 
 class RedisNodes:
-    """`ports.NodeStore`. In an outage it knows what it knew before."""
+    """`ports.NodeStore`."""
 
     def __init__(self, access: LiveAccess, homes: Homes) -> None:
         self._access, self._homes = access, homes
-        self._known: dict[str, NodeRecord] = {}
         self._own: dict[str, NodeRecord] = {}
         self._is_told = False  # whether a report that cannot be read was logged
 
@@ -32,16 +32,18 @@ class RedisNodes:
 
     async def nodes(self) -> list[NodeRecord]:
         name, from_ = self._access.keys.live("nodes"), self._access.clocks.unix() - _KEPT_SECONDS
-        try:
-            found = pairs(await self._access.ask("HGETALL", name))
-            self._known = self._decoded(found)
-            old = [node for node, record in self._known.items() if record.at < from_]
-            if old:
+        stored = self._decoded(pairs(await self._access.ask("HGETALL", name)))
+        old = [node for node, record in stored.items() if record.at < from_]
+        if old:
+            with suppress(Unavailable):  # by whoever asks next
                 await self._access.ask("HDEL", name, *old)
-        except Unavailable:
-            pass
-        known = {node: record for node, record in (self._known | self._own).items() if record.at >= from_}
+        known = {node: record for node, record in (stored | self._own).items() if record.at >= from_}
         return [known[node] for node in sorted(known)]
+
+    async def others(self) -> int:
+        """Count the leases: a node has one before it serves."""
+        homes = await self._access.ask("ZRANGE", self._homes.names[0], 0, -1)
+        return len({home.decode() for home in homes} - {self._homes.current})
 
     def _decoded(self, found: Mapping[str, str]) -> dict[str, NodeRecord]:
         """Return the reports that this version can read: in a rolling upgrade a node may write another form."""
