@@ -1,8 +1,8 @@
 """A document cut into paragraphs, and each of them into spans of the same formatting.
 
 A line of the text is a paragraph; it ends with a line feed, or with a carriage return and a line feed, as texts from
-Windows have it. It is a heading or a list item by the attributes of its first unit, which in an
-empty line is the end of the line.
+Windows have it. It is a heading or a list item by the first attribute in it that says so: plain text which is
+typed in front of a heading becomes part of the heading. In an empty line those of the end of the line count.
 """
 
 from __future__ import annotations
@@ -65,7 +65,8 @@ def paragraphs(document: Document, cuts: Sequence[int] = (), default: Direction 
         feed = len(text) if feed < 0 else feed
         end = line_end(text, feed)
         spans = tuple(_spans(text, begin, end, runs, ends, cuts))
-        heading, listed = _block(_attributes_at(begin, runs, ends))
+        said = [span.attributes for span in spans] or [_attributes_at(begin, runs, ends)]
+        heading, listed = _block(next(filter(_is_block, said), PLAIN))
         line = from_units(Units(text[begin:end]))
         yield Paragraph(begin, end - begin, spans, first_strong(line) or general, heading, listed)
         if feed == len(text):
@@ -88,6 +89,10 @@ def _ends(runs: Sequence[Run]) -> list[int]:
 def _attributes_at(position: int, runs: Sequence[Run], ends: Sequence[int]) -> Attributes:
     number = bisect_right(ends, position)
     return runs[number].attributes if number < len(runs) else PLAIN
+
+
+def _is_block(attributes: Attributes) -> bool:
+    return any(_block(attributes))
 
 
 def _block(attributes: Attributes) -> tuple[int | None, Literal["bullet", "ordered"] | None]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 from html.parser import HTMLParser
+from typing import Any
 
 import pytest
 from hypothesis import example, given
@@ -74,6 +75,24 @@ def _inline(block: Token) -> list[str]:
         else:
             assert token.type.endswith(("_open", "_close")) or token.type == "html_inline", token
     return lines
+
+
+@pytest.mark.parametrize(
+    ("runs", "expected"),
+    [
+        ([("The ", {}), ("scope", {"heading": 1}), ("\n", {}), ("text", {})], [(1, None), (None, None)]),
+        ([("بند ", {"bold": True}), ("one", {"list": "bullet"})], [(None, "bullet")]),
+        ([("a", {"heading": 2}), ("b", {"heading": 1})], [(2, None)]),
+        ([("a", {"list": "ordered"}), ("b", {"heading": 1})], [(None, "ordered")]),
+        ([("text", {}), ("\n", {"heading": 1}), ("\n", {"heading": 3})], [(None, None), (3, None), (None, None)]),
+        ([("text", {})], [(None, None)]),
+    ],
+)
+def test_a_line_is_a_heading_or_an_item_by_the_first_unit_that_says_so(
+    runs: list[tuple[str, dict[str, Any]]], expected: list[tuple[int | None, str | None]]
+) -> None:
+    document = rich([(text, Attributes(**said)) for text, said in runs])
+    assert [(line.heading, line.list) for line in paragraphs(document)] == expected
 
 
 @given(documents)
