@@ -322,7 +322,7 @@ class DossierRealtimeClient(BriefCalls, InboxCalls, LockCalls):
             new_id = partial(token_urlsafe, _ID_BYTES)
             replica = DocumentReplica(channel, new_id, self._session.next_ref, self._session.pace)
             editor = DocumentEditor(replica, self._runner.spawn, self._runner.perform, self._close_document)
-            editor.comments = DocumentComments(replica, self._http, self._runner.spawn)
+            editor.comments = DocumentComments(replica, self._http, self._runner.spawn, editor.subscription)
             editor.show_field = partial(self._show_field, channel)
             self._editors[channel] = editor
             self._listeners.add(editor.subscription)

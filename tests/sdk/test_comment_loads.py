@@ -9,10 +9,13 @@ import msgspec
 import pytest
 
 from dossier_realtime.client.documents.comments import DocumentComments
+from dossier_realtime.client.errors import ConnectionClosed, DeniedError
+from dossier_realtime.client.io.document_subscription import DocumentSubscription
 from dossier_realtime.client.io.http_calls import HttpCalls
 from dossier_realtime.client.state.document_replica import DocumentReplica
 from dossier_realtime.client.state.editing.edit_pace import EditPace
 from dossier_realtime.protocol.documents.comments import DocumentCommentPayload
+from dossier_realtime.protocol.errors import ErrorCode
 from dossier_realtime.protocol.http.comments import CommentPage
 from dossier_realtime.protocol.responses import DocumentState, Subscribed
 from tests.sdk.client_harness import run
@@ -44,7 +47,8 @@ def _load_text(replica: DocumentReplica) -> None:
 def _comments(http: HeldHttp) -> tuple[DocumentComments, DocumentReplica]:
     replica = DocumentReplica("document:paper", lambda: "id", lambda: "ref", EditPace())
     _load_text(replica)
-    return DocumentComments(replica, cast("HttpCalls", http), asyncio.ensure_future), replica
+    subscription = DocumentSubscription(replica.channel, asyncio.ensure_future, lambda _: None, lambda: None)
+    return DocumentComments(replica, cast("HttpCalls", http), asyncio.ensure_future, subscription), replica
 
 
 def test_loads_run_one_after_the_other_and_those_that_wait_share_one() -> None:
@@ -95,5 +99,23 @@ def test_a_load_that_fails_or_is_given_up_does_not_keep_the_next_one_waiting() -
         given_up.cancel()
         (await http.asked.get()).set_result(_page())
         assert await next_one == []
+
+    run(scene())
+
+
+@pytest.mark.parametrize("reason", [DeniedError(ErrorCode.RATE_LIMIT_EXCEEDED, "Too many", "document:paper"), None])
+def test_a_load_without_a_subscription_to_keep_it_up_to_date_raises_what_ended_it(reason: DeniedError | None) -> None:
+    async def scene() -> None:
+        http = HeldHttp()
+        replica = DocumentReplica("document:paper", lambda: "id", lambda: "ref", EditPace())
+        subscription = DocumentSubscription(replica.channel, asyncio.ensure_future, lambda _: None, lambda: None)
+        comments = DocumentComments(replica, cast("HttpCalls", http), asyncio.ensure_future, subscription)
+        load = asyncio.ensure_future(comments.load())
+        answer = await http.asked.get()
+        subscription.end(reason)
+        answer.set_result(_page(comment("one", 0, 3)))
+        with pytest.raises(ConnectionClosed if reason is None else DeniedError) as raised:
+            await load
+        assert reason in (None, raised.value)
 
     run(scene())

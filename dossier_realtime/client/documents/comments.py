@@ -17,7 +17,9 @@ from dossier_realtime.protocol import channels
 from dossier_realtime.protocol.documents.comments import DocumentCommentPayload
 from dossier_realtime.protocol.http.comments import CommentPage, NewComment, NewReply
 
+from ..errors import ConnectionClosed
 from ..io.callback_queue import CallbackQueue, Spawn, logger
+from ..io.document_subscription import DocumentSubscription
 from ..io.http_calls import HttpCalls
 from ..state.document_replica import DocumentReplica
 
@@ -37,8 +39,11 @@ class DocumentComments:
     the text was changed meanwhile), AuthFailed and ConnectFailed.
     """
 
-    def __init__(self, replica: DocumentReplica, http: HttpCalls, spawn: Spawn) -> None:
+    def __init__(
+        self, replica: DocumentReplica, http: HttpCalls, spawn: Spawn, subscription: DocumentSubscription
+    ) -> None:
         self._replica, self._http, self._spawn = replica, http, spawn
+        self._subscription = subscription
         self._callbacks = CallbackQueue(spawn)
         self._on_change: list[Callable[[list[DocumentCommentPayload]], Any]] = []
         self._is_followed = False
@@ -56,12 +61,18 @@ class DocumentComments:
         self._on_change.append(callback)
 
     async def load(self) -> list[DocumentCommentPayload]:
-        """Read the comments; from then on they are kept up to date, over all reconnects. Return `all()`."""
+        """Read the comments; from then on they are kept up to date, over all reconnects. Return `all()`.
+
+        Raises DeniedError where the document was refused, and ConnectionClosed where it was closed: nothing would keep
+        the comments up to date.
+        """
         self._asked += 1
         mine = self._asked
         async with self._one_load:
             if self._answered < mine:
                 await self._read()
+        if self._subscription.ended:
+            raise self._subscription.error or ConnectionClosed(f"{self._replica.channel} was closed; open it again")
         return self.all()
 
     async def add(self, start: int, end: int, text: str) -> DocumentCommentPayload:
