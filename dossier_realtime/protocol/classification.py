@@ -4,13 +4,12 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
 from enum import IntEnum
-from itertools import product
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from msgspec import UNSET
 
-from .channels import Pattern, parse_pattern
-from .namespaces import namespace_of
+from .channels import Pattern, namespace, parse_pattern
+from .namespaces import NAMESPACES, Namespace, namespace_of
 from .responses import SettingsPayload
 
 if TYPE_CHECKING:
@@ -99,21 +98,38 @@ class ChannelSettings:
         return self if level <= self.level else replace(self, level=level)
 
 
-_UNCHANGED = {key: ChannelSettings(*key) for key in product(Clearance, (False, True), (False, True))}
-"""Settings as the table makes them, by level, presence and history: they are asked for several times an event."""
+class _Inherited(NamedTuple):
+    """The settings of a namespace before any change: those of the first pattern that matches, else `default`."""
+
+    rows: tuple[tuple[Pattern, ChannelSettings], ...]
+    default: ChannelSettings
+
+    @classmethod
+    def of(cls, row: Namespace, table: Iterable[tuple[Pattern, Clearance]], default: Clearance) -> _Inherited:
+        """Return the part of a table that can match channels of a namespace."""
+        return cls(
+            tuple(
+                (pattern, ChannelSettings(level, row.presence, row.history))
+                for pattern, level in table
+                if pattern.segments[0] in ("*", row.name)
+            ),
+            ChannelSettings(default, row.presence, row.history),
+        )
 
 
 class ChannelPolicy:
     """The settings of every channel: a table of patterns, and over it the settings of single channels."""
 
     def __init__(self, table: Iterable[tuple[str, str]], default: Clearance = Clearance.INTERNAL) -> None:
-        self._table: list[tuple[Pattern, Clearance]] = []
+        rows: list[tuple[Pattern, Clearance]] = []
         for text, label in table:
             pattern = parse_pattern(text)
             if pattern is None:
                 raise ValueError(f"{text!r} is not a channel pattern")
-            self._table.append((pattern, Clearance.parse(label)))
-        self._default = default
+            rows.append((pattern, Clearance.parse(label)))
+        # By namespace, since they are asked for several times an event. Never by name: the time would tell which
+        # channels were in use.
+        self._inherited = {name: _Inherited.of(row, rows, default) for name, row in NAMESPACES.items()}
         self._set: dict[str, ChannelSettings] = {}
 
     def settings(self, channel: str) -> ChannelSettings:
@@ -124,11 +140,11 @@ class ChannelPolicy:
 
     def inherited(self, channel: str) -> ChannelSettings:
         """Return the settings before any change: the first matching row of the table, else the default."""
-        namespace = namespace_of(channel)
-        for pattern, level in self._table:
+        inherited = self._inherited[namespace(channel)]
+        for pattern, settings in inherited.rows:
             if pattern.matches(channel):
-                return _UNCHANGED[level, namespace.presence, namespace.history]
-        return _UNCHANGED[self._default, namespace.presence, namespace.history]
+                return settings
+        return inherited.default
 
     def put(self, channel: str, settings: ChannelSettings) -> None:
         """Take over settings that were changed, here or on another node; what is as the table has it is no change."""

@@ -134,7 +134,12 @@ def join(entries: Sequence[Entry]) -> Joined | None:
     members = {name: bytes(value) for name, value in frame.payload.items()}
     expected = _expected(header, members)
     found = _frame_decoder.decode(made).payload
-    other = {name: value for name in _MADE if (value := bytes(found.get(name, _NULL))) != expected.get(name, _NULL)}
+    differing = {name for name, _ in expected.items() ^ {name: bytes(value) for name, value in found.items()}.items()}
+    other: dict[str, bytes] = {
+        name: value
+        for name in _MADE
+        if name in differing and (value := bytes(found.get(name, _NULL))) != expected.get(name, _NULL)
+    }
     ref = bytes(frame.ref)
     if _frames(header, members, ref, other) != tuple(entry.frame for entry in entries):
         return None
