@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
+from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
@@ -99,7 +100,9 @@ def test_one_that_fits_no_text_of_then_is_refused_as_ever(tmp_path: Path) -> Non
     asyncio.run(scene())
 
 
-def test_the_blocks_of_a_document_are_made_once(tmp_path: Path) -> None:
+def test_the_blocks_of_a_document_are_made_once_and_few_are_met(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     async def scene() -> None:
         async with bench(tmp_path) as it:
             made = await edited(it, 5_000, Chance(4))
@@ -111,8 +114,18 @@ def test_the_blocks_of_a_document_are_made_once(tmp_path: Path) -> None:
                 return await read_page(channel, after, limit)
 
             it.engine.broker.read = counted  # type: ignore[assignment, method-assign]  # counts, and reads
+            met: list[int] = []
+            move = far_behind.core.move_far
+
+            def moved(edit: EditPayload, length: int, path: Sequence[Motion], tip: int) -> Operation | None:
+                met.append(len(path))
+                return move(edit, length, path, tip)
+
+            monkeypatch.setattr(far_behind.core, "move_far", moved)
             for _ in range(3):
                 await late(it, EditPayload("insert", 0, 128, "x"))
+            assert len(met) == 3
+            assert max(met) <= 5_000 // 1_024 + 2 * 1_024 // 64, "the number of blocks grows with the distance"
             assert len(read_from) == len(set(read_from)) <= 1 + len(made) // 512
 
     asyncio.run(scene())

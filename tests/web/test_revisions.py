@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
+import asyncio
+import secrets
 import time
+from pathlib import Path
 from typing import Any
 
 import httpx
+import pytest
 
 from tests.harness.eventually import HANG_SECONDS
 from tests.harness.service import Service
+from tests.harness.wire import Client
+from tests.web.conftest import ROOMY
 from tests.web.test_documents import committed, edit, editors, fresh, scene
 
 Json = dict[str, Any]
@@ -165,3 +171,35 @@ async def test_a_restored_version_has_its_text_and_formatting_and_moves_nothing_
         assert ask(service, writer, "POST", f"{document}/restore", json=body)[0] == expected
     reader = service.token("rea", "read:document:*")
     assert ask(service, reader, "POST", f"{document}/restore", json={"version": 0})[0] == 403
+
+
+@pytest.mark.long
+def test_a_version_that_is_kept_no_more_is_absent_and_the_oldest_that_is_kept_is_said(tmp_path: Path) -> None:
+    """Versions of 8 KB that nothing packs, until a MiB of them is past the log."""
+    channel = "document:old"
+    settings = ROOMY | {"history.events": 1, "history.seconds": 1, "history.document_mib": 1}
+
+    async def written(client: Client, since: int) -> int:
+        for version in range(since, since + 100, 2):
+            await committed(client, edit(channel, version, 0, secrets.token_hex(4_096)))
+            await committed(client, edit(channel, version + 1, 0, length=8_192))
+        return since + 100
+
+    async def write(service: Service) -> None:
+        async with editors(service, channel, "ali") as (ali,):
+            tip = await written(ali, 0)
+            while (await asyncio.to_thread(ask, service, reader, "GET", "old?version=1"))[0] == 200:
+                tip = await written(ali, tip)
+
+    with Service(tmp_path / "data", settings) as service:
+        reader = service.token("rea", "read:document:*")
+        asyncio.run(write(service))
+        status, answer = ask(service, reader, "GET", "old?version=1")
+        oldest, tip = answer["oldest"], answer["version"]
+        assert (status, answer["error_code"]) == (404, "NOT_FOUND")
+        assert 1 < oldest < tip
+        assert str(oldest) in answer["message"]
+        assert ask(service, reader, "GET", "old/history?limit=1")[1]["oldest"] == oldest
+        kept = ask(service, reader, "GET", f"old?version={oldest}")
+        assert (kept[0], kept[1]["version"]) == (200, oldest)
+        service.assert_log_clean()
