@@ -13,6 +13,7 @@ from contextlib import closing
 from pathlib import Path
 
 from app.core.domain import kept_versions
+from app.engine.embedded.storage.packed_bodies import unpacked
 from benchmarks.service import Running, service
 from benchmarks.wire import Socket
 from dossier_realtime.archive.folder import segment_paths
@@ -66,7 +67,12 @@ def report(data: Path) -> None:
     for kind, size in sizes.most_common(4):
         print(f"    {kind}: {size / KEYSTROKES:,.0f}")
     print(f"journal, once a segment is closed (zstd): {closed / KEYSTROKES:,.0f}")
-    print(f"store, of what is in the log (10,000 versions a document, op_ids for a day): {store / KEYSTROKES:,.0f}")
+    print(
+        f"store, of what is in the log (10,000 versions a document), with the ids of a day: {store / KEYSTROKES:,.0f}"
+    )
+    with closing(sqlite3.connect(data / "engine.db")) as db:
+        (logged,) = db.execute("SELECT sum(pgsize) FROM dbstat WHERE name LIKE 'events%'").fetchone()
+    print(f"store, of what is in the log, once the ids are forgotten: {logged / KEYSTROKES:,.0f}")
     print(f"store, of a version beyond the log: {_beyond(data):,.1f}")
 
 
@@ -74,7 +80,7 @@ def _beyond(data: Path) -> float:
     """Return the bytes of a version in a packed segment."""
     with closing(sqlite3.connect(data / "engine.db")) as db:
         rows = db.execute("SELECT body FROM events ORDER BY number").fetchall()
-    events = [codec.decode_event(body) for (body,) in rows]
+    events = [codec.decode_event(unpacked(body)) for (body,) in rows]
     versions = [event.payload for event in events if isinstance(event, RemoteOperation)]
     blocks = [kept_versions.pack(versions[at : at + BLOCK]) for at in range(0, len(versions), BLOCK)]
     return sum(map(len, blocks)) / len(versions)

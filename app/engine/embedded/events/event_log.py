@@ -20,6 +20,7 @@ from app.engine.delivery_rules import TO_EVERYBODY, DeliveryRules
 from app.engine.embedded.events import records
 from app.engine.embedded.events.history import StreamHead
 from app.engine.embedded.events.operation_ids import OperationIds
+from app.engine.embedded.storage.packed_bodies import packed
 from app.engine.ports.documents import NO_EXTRAS, CommitExtras, Version
 from app.engine.ports.errors import KeyConflict, TipMoved
 from app.engine.ports.events import IdempotencyKey, PublicationEntry, PublishResult
@@ -176,7 +177,7 @@ class EventLog:
         tip = self._find(db, entry.channel)
         tip.offset += 1
         number = db.execute(
-            "INSERT INTO events (stream, offset, body) VALUES (?, ?, ?)", (tip.stream, tip.offset, entry.body)
+            "INSERT INTO events (stream, offset, body) VALUES (?, ?, ?)", (tip.stream, tip.offset, packed(entry.body))
         ).lastrowid
         return Stored(entry.channel, tip.epoch, tip.offset, entry.body, tip.stream, number or 0, entry.delivery)
 

@@ -7,10 +7,12 @@ steps, because publishers wait for the thread that does it.
 from __future__ import annotations
 
 import sqlite3
+from contextlib import suppress
 from typing import Final, NamedTuple
 
 from app.core.position import epoch_of
 from app.engine.embedded.events import segments
+from app.engine.embedded.storage.packed_bodies import unpacked
 from app.engine.ports.events import Publication
 from dossier_realtime.protocol.namespaces import frame_of, namespace_of
 
@@ -62,7 +64,7 @@ def read(db: sqlite3.Connection, head: StreamHead, after: int, limit: int) -> li
     if rows and rows[0][0] != after + 1:
         return []
     return [
-        Publication(head.channel, head.epoch, offset, frame_of(head.channel, body, offset), number)
+        Publication(head.channel, head.epoch, offset, frame_of(head.channel, unpacked(body), offset), number)
         for offset, number, body in rows
     ]
 
@@ -70,7 +72,9 @@ def read(db: sqlite3.Connection, head: StreamHead, after: int, limit: int) -> li
 def read_log(db: sqlite3.Connection, store: str, after: int, limit: int) -> list[Publication]:
     """Return at most `limit` events of all streams after a number, in the order of their commits."""
     return [
-        Publication(channel, epoch_of(store, channel, generation), offset, frame_of(channel, body, offset), number)
+        Publication(
+            channel, epoch_of(store, channel, generation), offset, frame_of(channel, unpacked(body), offset), number
+        )
         for number, channel, generation, offset, body in db.execute(
             "SELECT number, channel, generation, offset, body FROM events JOIN streams ON streams.id = stream"
             " WHERE number > ? ORDER BY number LIMIT ?",
@@ -100,7 +104,10 @@ def trim(db: sqlite3.Connection, stream: int, last: int, until: int, document_by
     query = "SELECT number, body FROM events WHERE stream = ? AND offset <= ? AND number <= ? ORDER BY offset LIMIT ?"
     rows: list[tuple[int, bytes]] = []
     size = 0
-    for number, body in db.execute(query, (stream, last, until, TRIM_STEP)):
+    for number, stored in db.execute(query, (stream, last, until, TRIM_STEP)):
+        body = stored
+        with suppress(sqlite3.DataError):  # a damaged one is no version, as `segments.keep` finds out
+            body = unpacked(stored)
         rows.append((number, body))
         size += len(body)
         if size >= TRIM_BYTES:

@@ -12,6 +12,7 @@ from app.core.domain.revision_rows import NamedVersion
 from app.engine.document_versions import payload_of
 from app.engine.embedded.events import segments
 from app.engine.embedded.events.log_access import LogAccess
+from app.engine.embedded.storage.packed_bodies import unpacked
 from app.engine.ports.errors import Unavailable
 from dossier_realtime.protocol.events import RemoteOperationPayload
 
@@ -71,7 +72,7 @@ def _read(db: sqlite3.Connection, channel: str, after: int, limit: int) -> list[
         if len(found) < limit:
             logged = "SELECT body FROM events WHERE stream = ? AND offset > ? ORDER BY offset LIMIT ?"
             rows = db.execute(logged, (stream, found[-1].version if found else after, limit - len(found)))
-            found += (payload_of(body) for (body,) in rows)
+            found += (payload_of(unpacked(body)) for (body,) in rows)
     finally:
         db.execute("ROLLBACK")
     return found[:limit] if found and found[0].version == after + 1 else []

@@ -12,6 +12,7 @@ from typing import Any, Final, Self
 import msgspec
 
 from app.engine.embedded.storage import mark
+from app.engine.embedded.storage.packed_bodies import packed, unpacked
 from app.engine.embedded.storage.schema import FILE, open_database
 from app.engine.moving.moved_rows import (
     MovedAlert,
@@ -134,7 +135,8 @@ class EmbeddedRows:
             (MovedName, "name, version, user, user_name, at", "named"),
         ):
             of = f"FROM {table} JOIN {_STREAMS} AS newest ON newest.id = stream"
-            yield from _each(db, kind, f"SELECT channel, generation, {columns} {of}")
+            rows = _each(db, kind, f"SELECT channel, generation, {columns} {of}")
+            yield from map(_unpacked, rows)
         ids = f"FROM operation_ids JOIN {_STREAMS} AS newest ON newest.id = stream ORDER BY number"
         yield from _each(db, MovedOperation, f"SELECT channel, generation, key, version, digest, at {ids}")
         for user, key, digest, result, expires in db.execute("SELECT user, key, digest, result, expires FROM keys"):
@@ -164,6 +166,14 @@ class EmbeddedRows:
 
 def _each(db: sqlite3.Connection, kind: type[MovedRow], query: str) -> Iterator[MovedRow]:
     return (kind(*row) for row in db.execute(query))
+
+
+def _unpacked(row: MovedRow) -> MovedRow:
+    return msgspec.structs.replace(row, body=unpacked(row.body)) if isinstance(row, MovedEvent) else row
+
+
+def _packed(row: MovedRow) -> MovedRow:
+    return msgspec.structs.replace(row, body=packed(row.body)) if isinstance(row, MovedEvent) else row
 
 
 def _labels(text: str) -> tuple[str, ...]:
@@ -211,7 +221,7 @@ def _write(db: sqlite3.Connection, row: MovedRow) -> None:
             _insert(db, ("briefs", columns), (row.request, row.user, row.ended, row.changed, *row.claim[:2]))
         case _ if type(row) in _OF_STREAM:
             table, columns = _OF_STREAM[type(row)]
-            channel, generation, *values = msgspec.structs.astuple(row)
+            channel, generation, *values = msgspec.structs.astuple(_packed(row))
             stream = db.execute(
                 "SELECT id FROM streams WHERE channel = ? AND generation = ?", (channel, generation)
             ).fetchone()[0]
