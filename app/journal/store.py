@@ -27,6 +27,7 @@ from dossier_realtime.archive.folder import (
     verify_folder,
 )
 from dossier_realtime.recording.entry import FORMAT, GENESIS, Anchor, Head, encode_anchor, encode_head
+from dossier_realtime.recording.joined import headers_of
 from dossier_realtime.recording.proof.chain import Chain
 from dossier_realtime.recording.proof.verify import ChainFault, UnreadableSegmentError, is_torn
 
@@ -39,6 +40,7 @@ __all__ = [
     "JournalError",
     "Tail",
     "create_segment",
+    "first_time",
     "nodes",
     "open_tail",
     "read_head",
@@ -208,6 +210,14 @@ def open_tail(folder: Path, node: str) -> Tail:
     if head.seq:
         raise _refusal(folder, ChainFault(1, "", 0, f"all {head.seq} entries are missing"))
     return Tail(0, GENESIS, 0, None, 0, cut)
+
+
+def first_time(path: Path) -> float | None:
+    """Return the time of a segment's first entry, in Unix seconds; None where it has none yet."""
+    lines = read_lines(path)
+    next(lines, None)  # the header of the segment
+    line = next(lines, None)
+    return None if line is None else headers_of(line.split(b"\t", 2)[1])[0].at
 
 
 def _follow(folder: Path, path: Path, head: Head) -> tuple[Chain, int]:

@@ -51,6 +51,7 @@ from dossier_realtime.recording.entry import (
 from dossier_realtime.recording.joined import encode_joined
 
 SEGMENT_BYTES: Final = 64 * 1024 * 1024
+SEGMENT_SECONDS: Final = 86_400.0  # a closed segment is compressed, to a fifth: none stays open for longer than a day
 WAKE_ENTRIES: Final = 1_000
 WAKE_SECONDS: Final = 0.05
 SYNC_SECONDS: Final = 1.0
@@ -110,6 +111,8 @@ class Journal:
         # segment, and its first `_written` bytes are with the kernel.
         self._seq, self._link, self._commit = tail.seq, tail.link, tail.commit
         self._file = -1 if tail.path is None else os.open(tail.path, os.O_WRONLY | os.O_CLOEXEC)
+        self._begun = (None if tail.path is None else store.first_time(tail.path)) or clock()
+        """The time of the segment's first entry, in Unix seconds."""
         self._synced, self._tail, self._written = tail.size, bytearray(), 0
         self._synced_at = 0.0
         self._joiner, self._seals = Joiner(), seals()
@@ -331,9 +334,13 @@ class Journal:
             if not self._queue:
                 return
             due -= SLICE
-            if self._file < 0 or self._synced + len(self._tail) >= self._segment_bytes:
+            if self._file < 0 or self._is_full():
                 self._rotate()
             self._encode(min(len(self._queue), SLICE))
+
+    def _is_full(self) -> bool:
+        size, age = self._synced + len(self._tail), self._clock() - self._begun
+        return size >= self._segment_bytes or age >= SEGMENT_SECONDS
 
     def _flush(self) -> None:
         while self._written < len(self._tail):
@@ -364,7 +371,7 @@ class Journal:
         file = store.create_segment(self._folder, segment_name(self._node, first))
         if self._file >= 0:
             os.close(self._file)
-        self._file, self._synced = file, 0
+        self._file, self._synced, self._begun = file, 0, self._clock()
         header = SegmentHeader(FORMAT, self._node, first, self._link.hex(), self._commit)
         line, self._link = encode_segment_header(header, self._link)
         self._tail += line

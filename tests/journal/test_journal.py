@@ -16,6 +16,7 @@ from app.journal import store
 from app.journal.writer import Journal
 from dossier_realtime.recording.entry import redact
 from dossier_realtime.recording.proof.verify import Report
+from tests.harness.eventually import eventually
 from tests.journal.folders import NODE, entries, report, until, write_some
 
 
@@ -59,6 +60,26 @@ def test_segments_are_rotated_and_the_chain_goes_on_over_them_and_over_a_restart
     write_some(tmp_path, 500, segment_bytes=10_000)
     assert len(store.segment_paths(tmp_path, NODE)) > 10
     assert [entry.header.seq for entry in entries(tmp_path)] == list(range(1, 1005))
+    assert report(tmp_path).ok
+
+
+def test_a_segment_is_closed_after_a_day_however_small_it_is_also_over_restarts(tmp_path: Path) -> None:
+    begin = 1_800_000_000.0
+    now = [begin]
+    for hours in (0, 20, 23.9, 24.1, 54.1, 77.1):  # a restart between any two; the second segment begins at 24.1
+        now[0] = begin + hours * 3_600
+        journal = Journal(tmp_path, NODE, clock=lambda: now[0])
+        journal.record("fanout", channel="global", frame="{}")
+        assert journal.close() == 0
+    assert len(store.segment_paths(tmp_path, NODE)) == 3
+    now[0] = begin + 78 * 3_600
+    journal = Journal(tmp_path, NODE, clock=lambda: now[0])
+    eventually(lambda: not journal.waiting)
+    now[0] = begin + 78.2 * 3_600  # a day after the first entry of the third, in one run
+    journal.record("fanout", channel="global", frame="{}")
+    assert journal.close() == 0
+    assert len(store.segment_paths(tmp_path, NODE)) == 4
+    assert [entry.header.seq for entry in entries(tmp_path)] == list(range(1, 3 * 7 + 1))
     assert report(tmp_path).ok
 
 
