@@ -19,11 +19,14 @@ import msgspec
 from msgspec import Struct
 
 from app.core.schema.messages import Message, camel_case, messages
+from dossier_realtime.protocol.documents import snapshots
 from dossier_realtime.protocol.documents.cursor_colors import CURSOR_COLORS
 from dossier_realtime.protocol.errors import MEANINGS, CloseCode, ErrorCode
 from dossier_realtime.protocol.events import Publishable
 from dossier_realtime.protocol.fields import Actor, Localized
+from dossier_realtime.protocol.http import revisions
 from dossier_realtime.protocol.http.comments import CommentPage
+from dossier_realtime.protocol.http.forms import DocumentAnswer
 from dossier_realtime.protocol.http.pair_forms import DocumentPairAnswer, MarkedClauses
 
 _RENAMED = {
@@ -51,7 +54,18 @@ _TEXTS = {
     "Link": "A path within the product, or an https address.",
     "CursorColor": "`#rrggbb`.",
 }
-_OVER_HTTP = (CommentPage, DocumentPairAnswer, MarkedClauses)  # what the package's calls answer with
+_OVER_HTTP = (  # what the package's calls answer with
+    CommentPage,
+    DocumentAnswer,
+    DocumentPairAnswer,
+    MarkedClauses,
+    revisions.DocumentDifference,
+    revisions.DocumentRevisions,
+    revisions.NamedDocumentVersions,
+    revisions.RestoredVersion,
+    snapshots.KeptSnapshots,
+    snapshots.SignedSnapshot,
+)
 _IDS_OF = {
     "updated_by": "user",
     "assigned_to": "user",

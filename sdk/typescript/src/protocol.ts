@@ -392,6 +392,19 @@ export interface DeletedPlace {
 }
 
 /**
+ * A document's text at a version; `format` lists runs of attributes over UTF-16 code units.
+ *
+ * `epoch` names the history that has this version; a store that was restored begins new ones.
+ */
+export interface DocumentAnswer {
+  readonly document: DocumentId;
+  readonly version: number;
+  readonly epoch: string;
+  readonly content: string;
+  readonly format: readonly FormatRun[];
+}
+
+/**
  * A comment with its replies, or a suggestion: it has a `replacement` for its text.
  *
  * `quote` is the text that it was made on, of a comment the first 500 units. `orphaned`: that text is deleted, and
@@ -420,12 +433,50 @@ export interface DocumentCommentPayload {
   readonly accepted?: number;
 }
 
+/** The difference of two versions by word, in the order of the text. */
+export interface DocumentDifference {
+  readonly document: DocumentId;
+  readonly from: number;
+  readonly to: number;
+  readonly changes: readonly WordDifference[];
+}
+
 /** A document and its counterpart. `hidden`: it has one that the caller may not read, of which nothing is told. */
 export interface DocumentPairAnswer {
   readonly document: PairedDocument;
   readonly counterpart?: PairedDocument;
   readonly hidden?: boolean;
   readonly clauses?: readonly ClausePair[];
+}
+
+/**
+ * A version with its author and time, or the versions `first` to `version` of one author where rows are joined.
+ *
+ * `timestamp`: when it was committed; `began`: when the first of several was; absent in versions of older services.
+ */
+export interface DocumentRevision {
+  readonly version: number;
+  readonly user_id: UserId;
+  readonly user_name: string;
+  /** Unix time in whole seconds. */
+  readonly timestamp?: number;
+  readonly first?: number;
+  /** Unix time in whole seconds. */
+  readonly began?: number;
+  readonly names?: readonly string[];
+}
+
+/**
+ * A page of a document's versions, oldest first. `version`: the present one; `oldest`: the oldest with a text.
+ *
+ * `next`: ask again with it as `after`; absent on the last page.
+ */
+export interface DocumentRevisions {
+  readonly document: DocumentId;
+  readonly version: number;
+  readonly oldest: number;
+  readonly versions: readonly DocumentRevision[];
+  readonly next?: number;
 }
 
 /**
@@ -598,6 +649,20 @@ export interface InboxStatePayload {
   readonly returned?: readonly string[];
 }
 
+/** A signed statement that the service keeps; `id` reads the whole snapshot while its version is kept. */
+export interface KeptSnapshot {
+  readonly id: string;
+  readonly statement: SnapshotStatement;
+  readonly signature: string;
+}
+
+/** A page of a document's snapshots, oldest first; ask again with `next` as `after`. */
+export interface KeptSnapshots {
+  readonly document: DocumentId;
+  readonly snapshots: readonly KeptSnapshot[];
+  readonly next?: string;
+}
+
 /** A text in English and Arabic. */
 export interface Localized {
   readonly en: string;
@@ -626,6 +691,23 @@ export interface MarkedClauses {
   readonly version: number;
   readonly counterpart_version: number;
   readonly clauses: readonly string[];
+}
+
+/** A named version, and who named it when. */
+export interface NamedDocumentVersion {
+  readonly document: DocumentId;
+  readonly name: string;
+  readonly version: number;
+  readonly user_id: UserId;
+  readonly user_name: string;
+  /** Unix time in whole seconds. */
+  readonly timestamp: number;
+}
+
+/** The named versions of a document, in their order. */
+export interface NamedDocumentVersions {
+  readonly document: DocumentId;
+  readonly versions: readonly NamedDocumentVersion[];
 }
 
 /** The entries that were read: by their ids, or all up to an offset of the user's channel. One of the two. */
@@ -868,6 +950,13 @@ export interface RestingCursor {
   readonly version?: number;
 }
 
+/** The version `restored`, and the version by which the document is as it was then. */
+export interface RestoredVersion {
+  readonly document: DocumentId;
+  readonly version: number;
+  readonly restored: number;
+}
+
 /** The users on a channel. `count` is exact also where the list is cut (`truncated`). `locks`: fields they hold. */
 export interface Roster {
   readonly count: number;
@@ -901,6 +990,18 @@ export interface SettingsPayload {
 }
 
 /**
+ * A text with its signed statement: the body is the file, byte for byte, that `verify --snapshot` checks.
+ *
+ * `signature`: Ed25519 in base64, over the purpose `snapshot` and the statement.
+ */
+export interface SignedSnapshot {
+  readonly statement: SnapshotStatement;
+  readonly content: string;
+  readonly format: readonly FormatRun[];
+  readonly signature: string;
+}
+
+/**
  * The client's last position.
  *
  * It is `{epoch?, offset}` on a channel with history (without `epoch`: in the present one), and `{version, epoch?}` on
@@ -910,6 +1011,41 @@ export interface Since {
   epoch?: string;
   offset?: number;
   version?: number;
+}
+
+/**
+ * The words that are signed.
+ *
+ * `epoch` names the history that `version` counts in. `author` and `committed_at`: of the version, by its history.
+ * `text_sha256` is over the text in UTF-8, `format_sha256` over `format` as JSON without white space. `asked_by`: the
+ * user who had it signed at `signed_at`, while `present` had the document open; both are absent where the
+ * channel keeps no presence. `key`: the fingerprint of the key.
+ */
+export interface SnapshotStatement {
+  readonly form?: number;
+  readonly document: DocumentId;
+  readonly epoch: string;
+  readonly version: number;
+  readonly classification: Level;
+  readonly text_sha256: string;
+  readonly format_sha256: string;
+  readonly author: SnapshotUser;
+  /** Unix time in whole seconds. */
+  readonly committed_at?: number;
+  readonly asked_by: SnapshotUser;
+  /** Unix time in whole seconds. */
+  readonly signed_at: number;
+  readonly present?: readonly SnapshotUser[];
+  readonly present_count?: number;
+  readonly note?: string;
+  readonly name?: string;
+  readonly key: string;
+}
+
+/** A user by id, with the name of the newest token. */
+export interface SnapshotUser {
+  readonly user_id: UserId;
+  readonly name: string;
 }
 
 /**
@@ -976,6 +1112,12 @@ export interface TokenExpiringPayload {
 /** The field. */
 export interface UnlockPayload {
   field: string;
+}
+
+/** A stretch of whole words: in both texts, or only in the old (`delete`) or the new one (`insert`). */
+export interface WordDifference {
+  readonly kind: "equal" | "delete" | "insert";
+  readonly text: string;
 }
 
 /** The acceptance of the token; the connection may send other messages. */
