@@ -11,10 +11,10 @@ const root = join(dirname(fileURLToPath(import.meta.url)), "..");
 const PACKAGE = "@dossier/realtime";
 /** Types of the language and of browsers, Node and the editors that the package is bound to. */
 const FOREIGN = new Set(
-  `Array ArrayLike AsyncGenerator AsyncIterable AsyncIterableIterator AsyncIterator Error Event Exclude Extract Function
-  HTMLElement HTMLTextAreaElement Iterable IterableIterator IteratorResult Map MapConstructor Omit Partial Pick Promise Date
- PropertyKey RangeError Readonly ReadonlyArray ReadonlyMap ReadonlySet Record RequestInit Required Response ReturnType Set
-  Text TypeError URL Uint8Array WebSocket const undefined fetch globalThis setTimeout
+  `Array ArrayBuffer ArrayLike AsyncGenerator AsyncIterable AsyncIterableIterator AsyncIterator Error Event Exclude
+  Extract Function HTMLElement HTMLTextAreaElement Iterable IterableIterator IteratorResult Map MapConstructor Omit
+  Partial Pick Promise Date PropertyKey RangeError Readonly ReadonlyArray ReadonlyMap ReadonlySet Record RequestInit
+  Required Response ReturnType Set Text TypeError URL Uint8Array WebSocket const undefined fetch globalThis setTimeout
   Compartment EditorView Extension Facet StateField ReactElement ReactNode JSX React`.split(/\s+/),
 );
 

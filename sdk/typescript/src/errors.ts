@@ -47,7 +47,7 @@ export class ProtocolViolation extends RealtimeError {
 
 /**
  * The server's refusal of one message. `retryAfter` (seconds) is there where waiting helps; `serverMessage` is the
- * server's text alone; `version` is the present one of a document (`VERSION_CONFLICT`).
+ * server's text alone; `version` is the present one of a document, where the message was about another version.
  */
 export class DeniedError extends RealtimeError {
   override readonly name: string = "DeniedError";
@@ -66,7 +66,7 @@ export class DeniedError extends RealtimeError {
   }
 }
 
-/** A refused HTTP call; `status` is that of HTTP. */
+/** A refused HTTP call; `status` is that of HTTP. `oldest`: the oldest version with a text, where one was asked for that is absent. */
 export class CallRefused extends DeniedError {
   override readonly name: string = "CallRefused";
   constructor(
@@ -74,8 +74,10 @@ export class CallRefused extends DeniedError {
     errorCode: ErrorCode,
     message: string,
     retryAfter?: number,
+    version?: number,
+    readonly oldest?: number,
   ) {
-    super(errorCode, message, undefined, retryAfter);
+    super(errorCode, message, undefined, retryAfter, version);
   }
 }
 

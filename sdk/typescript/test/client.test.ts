@@ -271,6 +271,18 @@ describe("tokens", () => {
     expect(await unread).toBe(3);
   });
 
+  it("reads a file as its bytes, and its refusal as that of any call", async () => {
+    const server = new FakeServer();
+    const refusal = { error_code: "NOT_FOUND", message: "Version 1 is not kept", oldest: 40, version: 90 };
+    const answers = [new Response(Uint8Array.of(0xff, 0x00, 0x50)), Response.json(refusal, { status: 404 })];
+    const fetch = (() => Promise.resolve(answers.shift()!)) as typeof globalThis.fetch;
+    const client = new DossierRealtimeClient({ token: "ali", ...server.options, fetch });
+    expect([...(await client.readBytes("/v1/documents/paper/export?format=docx"))]).toEqual([0xff, 0x00, 0x50]);
+    const refused = client.readBytes("/v1/documents/paper/export?format=docx&version=1");
+    await expect(refused).rejects.toMatchObject({ name: "CallRefused", status: 404, errorCode: "NOT_FOUND", oldest: 40, version: 90 });
+    client.close();
+  });
+
   it("asks again after INVALID_TOKEN, three times at most, at least 1, 2 and 4 s later", async () => {
     let count = 0;
     const { server, client, clock, states, errors } = setUp({ token: () => `t-${++count}` });

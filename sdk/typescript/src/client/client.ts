@@ -19,6 +19,7 @@ import { type InboxEvent, entryId, inboxOf, type TaskRow, tasksOf, unreadOf } fr
 import type {
   Answer,
   AnsweredCommand,
+  FileBytes,
   PresenceState,
   RealtimeConnection,
   SubscribeHandlers,
@@ -325,6 +326,10 @@ export class DossierRealtimeClient implements RealtimeConnection {
 
   read<T>(path: string): Promise<T> {
     return this.http.get<T>(path, () => this.stillWanted());
+  }
+
+  readBytes(path: string): Promise<FileBytes> {
+    return this.http.get(path, () => this.stillWanted(), true);
   }
 
   async call<T>(method: "POST" | "PUT" | "DELETE", path: string, body?: object, idempotencyKey?: string): Promise<T> {

@@ -19,13 +19,13 @@ export class HttpCalls {
   }
 
   /** GET a path, again while the service cannot be reached or asks to wait. Rejects with CallRefused. */
-  async get<T>(path: string, wanted: () => void): Promise<T> {
+  async get<T>(path: string, wanted: () => void, isFile?: boolean): Promise<T> {
     const backoff = new Backoff(250, 5_000);
     for (;;) {
       wanted();
       let wait = 0;
       try {
-        return await this.call<T>("GET", path);
+        return await this.call<T>("GET", path, undefined, undefined, isFile);
       } catch (wrong) {
         const passing = wrong instanceof ConnectFailed || (wrong instanceof CallRefused && passes(wrong.status));
         if (!passing) throw wrong;
@@ -35,29 +35,34 @@ export class HttpCalls {
     }
   }
 
-  /** Make one call. Rejects with CallRefused, and with ConnectFailed where no answer came: it may have been carried out. */
-  async call<T>(method: string, path: string, body?: object, key?: string): Promise<T> {
+  /**
+   * Make one call. Rejects with CallRefused, and with ConnectFailed where no answer came: it may have been carried out.
+   *
+   * The answer is what its JSON says; of a file (`isFile`), its bytes.
+   */
+  async call<T>(method: string, path: string, body?: object, key?: string, isFile?: boolean): Promise<T> {
     const ask = this.fetcher ?? globalThis.fetch;
     const headers: Record<string, string> = { Authorization: `Bearer ${await this.token()}` };
     if (body) headers["Content-Type"] = "application/json";
     if (key) headers["Idempotency-Key"] = key;
     const more = body ? { body: JSON.stringify(body) } : {};
     let answer: Response;
-    let text: string;
+    let said: string | Uint8Array; // a refusal is JSON, also that of a file
     const late = new AbortController();
     const timer = this.clock.setTimeout(() => late.abort(new Error(`none within ${TIMEOUT / 1000} s`)), TIMEOUT);
     try {
       answer = await ask.call(globalThis, this.root + path, { method, headers, ...more, credentials: "omit", signal: late.signal });
-      text = await answer.text();
+      said = isFile && answer.ok ? new Uint8Array(await answer.arrayBuffer()) : await answer.text();
     } catch (wrong) {
       throw new ConnectFailed(`No answer from ${this.root}: ${wrong}`);
     } finally {
       this.clock.clearTimeout(timer);
     }
-    if (answer.ok) return JSON.parse(text) as T;
-    const said = parsed(text);
+    if (typeof said !== "string") return said as T;
+    if (answer.ok) return JSON.parse(said) as T;
+    const { error_code: code = "INTERNAL_ERROR", message = `HTTP ${answer.status}`, version, oldest } = parsed(said);
     const after = Number(answer.headers.get("Retry-After")) || undefined;
-    throw new CallRefused(answer.status, said.error_code ?? "INTERNAL_ERROR", said.message ?? `HTTP ${answer.status}`, after);
+    throw new CallRefused(answer.status, code, message, after, version, oldest);
   }
 }
 
@@ -65,7 +70,7 @@ function passes(status: number): boolean {
   return status === 429 || status === 502 || status === 503 || status === 504;
 }
 
-function parsed(text: string): { error_code?: ErrorCode; message?: string } {
+function parsed(text: string): { error_code?: ErrorCode; message?: string; version?: number; oldest?: number } {
   try {
     return (JSON.parse(text) as { error_code?: ErrorCode }) ?? {};
   } catch {

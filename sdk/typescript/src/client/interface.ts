@@ -29,6 +29,9 @@ export type Message = ServerMessage;
 /** The users on a channel, under the contract's name. */
 export type Presence = PresenceState;
 
+/** The bytes of a file. `new Blob([bytes])` takes them: they are in no memory that threads share. */
+export type FileBytes = Uint8Array & { readonly buffer: ArrayBuffer };
+
 /** The callbacks of a subscription; a handler may be async, and one that throws ends nothing. */
 export interface SubscribeHandlers {
   /** Called with each message of the channel, once, in order. */
@@ -129,6 +132,8 @@ export interface RealtimeConnection {
   post(command: ClientMessage): boolean;
   /** Read over HTTP with the client's token; repeated while the service cannot be reached. Rejects with CallRefused. */
   read<T>(path: string): Promise<T>;
+  /** Read a file over HTTP as `read` reads JSON: its bytes. */
+  readBytes(path: string): Promise<FileBytes>;
   /** Make one HTTP call with the client's token, and settle with its answer. Rejects with CallRefused and ConnectFailed. */
   call<T>(method: "POST" | "PUT" | "DELETE", path: string, body?: object, idempotencyKey?: string): Promise<T>;
   /** Hear the messages of one type, of all channels. Returns the function that ends it. */

@@ -27,7 +27,7 @@ export interface ClientOptions {
   url?: string;
   /** Another WebSocket than the global one: that of the package `ws` on Node 20, or one that all tabs share. */
   WebSocket?: WebSocketConstructor;
-  /** Another `fetch` than the global one, for the inbox and the tasks. */
+  /** Another `fetch` than the global one, for all HTTP calls. */
   fetch?: typeof fetch;
   /** Connect at once; true by default. Else call `connect`. */
   autoConnect?: boolean;

@@ -180,6 +180,10 @@ export class FakeConnection implements RealtimeConnection {
     return Promise.reject(new Error("no calls here"));
   }
 
+  readBytes(): Promise<never> {
+    return Promise.reject(new Error("no calls here"));
+  }
+
   call(): Promise<never> {
     return Promise.reject(new Error("no calls here"));
   }
