@@ -13,3 +13,4 @@ export type { RemoteCursor } from "./remote_cursors.js";
 export { type DocumentComment, DocumentComments } from "./together/comments.js";
 export { FieldLock, hold } from "./together/field_lock.js";
 export { DocumentPair, documentPair } from "./together/pair.js";
+export { DocumentVersions, documentVersions, snapshotFile } from "./together/versions.js";
