@@ -1,9 +1,10 @@
-"""The examples of the page for TypeScript compile, and the first one runs against a service."""
+"""The examples of the page for TypeScript compile, and those that are whole programs run against a service."""
 
 from __future__ import annotations
 
 import json
 import re
+import sys
 from pathlib import Path
 
 import pytest
@@ -53,4 +54,22 @@ def test_the_first_example_sends_its_message(project: Path, tmp_path: Path) -> N
         assert "here now: [ 'Ali' ]" in printed
         published = service.get("/v1/channels/dossier:country:SA/history", service.token("op", "admin:*"))
         assert b"dossier_update" in published[1]
+        service.assert_log_clean()
+
+
+def test_the_example_of_versions_reads_signs_and_saves_them(project: Path, tmp_path: Path) -> None:
+    test_the_examples_compile(project)
+    (number,) = (at for at, example in enumerate(EXAMPLES) if "documentVersions" in example)
+    with Service(tmp_path / "data") as service:
+        token = service.token("ali", "write:document:*", name="Ali")
+        printed = run("node", f"built/example{number}.js", service.url, token, cwd=project)
+        assert "Ali" in printed
+        assert "insert Draft: " in printed
+        assert "equal The ministry pays. " in printed
+        assert "as agreed with the ministry" in printed
+        assert "404 0" in printed
+        assert (project / "brief-42.docx").read_bytes().startswith(b"PK")
+        file, key = str(project / "brief-42.json"), str(service.data / "journal-key.pub")
+        verified = run(sys.executable, "run.py", "verify", "--snapshot", file, "--key", key, cwd=ROOT)
+        assert "intact" in verified
         service.assert_log_clean()
