@@ -1,6 +1,6 @@
 """The bytes on disk of a keystroke: `python -m benchmarks.disk`. See README.md.
 
-Two people type 6,000 letters in turn, each an operation of its own, with ids as the SDK makes them; both receive all.
+Two people type 6,000 letters in turn, each an operation of its own, with ids as the SDK makes them; a third one reads.
 """
 
 from __future__ import annotations
@@ -10,10 +10,10 @@ import secrets
 import sqlite3
 from collections import Counter
 from contextlib import closing
+from functools import partial
 from pathlib import Path
 
 from app.core.domain import kept_versions
-from app.engine.embedded.storage.packed_bodies import unpacked
 from benchmarks.service import Running, service
 from benchmarks.wire import Socket
 from dossier_realtime.archive.folder import segment_paths
@@ -29,11 +29,19 @@ TEXT = "The committee reviewed the draft and agreed on the wording of its second
 CHANNEL = "document:bench-disk"
 
 
-async def _type(running: Running) -> None:
-    sockets = [await Socket.open(running.port, running.mint(f"user-{n}", "write:document:*")) for n in range(2)]
+async def _type(running: Running, committed: list[bytes]) -> None:
+    sockets = [await Socket.open(running.port, running.mint(f"user-{n}", "write:document:*")) for n in range(3)]
     for socket in sockets:
         socket.send({"type": "subscribe", "channel": CHANNEL})
         await socket.until(b'"subscribed"')
+    is_read = asyncio.Event()
+
+    def read(frame: bytes) -> None:
+        committed.append(frame)
+        if len(committed) == KEYSTROKES:
+            is_read.set()
+
+    sockets[2].on_frame = read
     for version in range(KEYSTROKES):
         payload = {
             "operation_type": "insert",
@@ -45,6 +53,7 @@ async def _type(running: Running) -> None:
         writer = sockets[version // TURN % 2]
         writer.send({"type": "edit_operation", "channel": CHANNEL, "ref": str(version), "payload": payload})
         await writer.until(b'"operation_ack"')
+    await is_read.wait()
     for socket in sockets:
         socket.close()
 
@@ -54,7 +63,7 @@ def _lines(folder: Path) -> list[bytes]:
     return [line for path in segment_paths(folder, node) for line in path.read_bytes().splitlines(keepends=True)]
 
 
-def report(data: Path) -> None:
+def report(committed: list[bytes], data: Path) -> None:
     """Print the bytes of a keystroke in the journal, by kind of entry, and in the store."""
     lines = _lines(data / "journal")
     sizes: Counter[str] = Counter()
@@ -73,14 +82,12 @@ def report(data: Path) -> None:
     with closing(sqlite3.connect(data / "engine.db")) as db:
         (logged,) = db.execute("SELECT sum(pgsize) FROM dbstat WHERE name LIKE 'events%'").fetchone()
     print(f"store, of what is in the log, once the ids are forgotten: {logged / KEYSTROKES:,.0f}")
-    print(f"store, of a version beyond the log: {_beyond(data):,.1f}")
+    print(f"store, of a version beyond the log: {_beyond(committed):,.1f}")
 
 
-def _beyond(data: Path) -> float:
+def _beyond(committed: list[bytes]) -> float:
     """Return the bytes of a version in a packed segment."""
-    with closing(sqlite3.connect(data / "engine.db")) as db:
-        rows = db.execute("SELECT body FROM events ORDER BY number").fetchall()
-    events = [codec.decode_event(unpacked(body)) for (body,) in rows]
+    events = [codec.decode_event(frame) for frame in committed]
     versions = [event.payload for event in events if isinstance(event, RemoteOperation)]
     blocks = [kept_versions.pack(versions[at : at + BLOCK]) for at in range(0, len(versions), BLOCK)]
     return sum(map(len, blocks)) / len(versions)
@@ -88,8 +95,9 @@ def _beyond(data: Path) -> float:
 
 def main() -> None:
     """Type, end the service, and report."""
-    with service(report) as running:
-        asyncio.run(_type(running))
+    committed: list[bytes] = []
+    with service(partial(report, committed)) as running:
+        asyncio.run(_type(running, committed))
 
 
 if __name__ == "__main__":
