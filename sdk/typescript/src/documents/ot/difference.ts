@@ -1,39 +1,51 @@
 /**
  * The difference of two documents as an operation, where the operations between them are not known.
  *
- * It keeps whole words, so that an edit elsewhere in the text and a caret keep their place. The work is bounded; beyond
- * the bound the difference is coarser, and right.
+ * It changes only what changed: line by line, in lines that differ word by word, and in words that differ character by
+ * character. So an edit elsewhere in the text, a caret and the formatting of text that stays keep their place. The work is
+ * bounded (`Effort`); beyond the bound a difference is coarser, and right.
  */
 
 import { apply, reformatted, splitsPair, type TextDocument } from "./document.js";
+import { common } from "./matching.js";
 import { type Component, extend, insert, keep, type Operation, remove } from "./operations.js";
+import { type Block, Effort } from "./search.js";
+import { beginsWithMark, cut, isBlank, type Level } from "./tokens.js";
 import { compose } from "./transform.js";
 
-const MAX_EDITS = 400; // words inserted and deleted, up to which a difference is looked for word by word
-const PIECE = /\r\n|[\p{L}\p{M}\p{N}_\u200c\u200d]+|\p{Extended_Pictographic}[\p{M}\p{Emoji_Modifier}\u200d]*|\s\p{M}*|[^]\p{M}*/gu;
+const EFFORT = 1_000_000; // steps of one difference, at most: some tens of milliseconds, beside the time to cut the texts
+const FINER: Partial<Record<Level, Level>> = { line: "word", word: "character" };
+const MAX_WORDS = 8; // of a change, on either side, that is looked at character by character
+const LONG_LINE = 4_096; // units; a longer line is compared from a space on, not from its beginning
+
+/** The stretch from `old` to `oldEnd` of one sequence is replaced by that from `wanted` to `wantedEnd` of another. */
+interface Change {
+  readonly old: number;
+  readonly oldEnd: number;
+  readonly wanted: number;
+  readonly wantedEnd: number;
+}
 
 /** Return an operation that turns `old` into `wanted`. */
-export function difference(old: TextDocument, wanted: TextDocument): Operation {
-  const reworded = textDifference(old.text, wanted.text);
+export function difference(old: TextDocument, wanted: TextDocument, effort?: Effort): Operation {
+  const reworded = textDifference(old.text, wanted.text, effort);
   return compose(reworded, reformatted(apply(reworded, old), wanted));
 }
 
 /** Return an operation that turns the text `old` into `wanted`. */
-export function textDifference(old: string, wanted: string): Operation {
-  const prefix = commonStart(old, wanted);
-  const suffix = commonEnd(old, wanted, prefix);
-  const olds = old.slice(prefix, old.length - suffix).match(PIECE) ?? [];
-  const news = wanted.slice(prefix, wanted.length - suffix).match(PIECE) ?? [];
+export function textDifference(old: string, wanted: string, effort = new Effort(EFFORT)): Operation {
+  const [prefix, suffix] = unchanged(old, wanted);
+  const [before, after] = [old.slice(prefix, old.length - suffix), wanted.slice(prefix, wanted.length - suffix)];
   const built: Component[] = [];
   keep(built, prefix);
-  for (const [kind, text] of script(olds, news)) {
-    if (kind === 0) {
-      keep(built, text.length);
-    } else {
-      extend(built, kind > 0 ? insert(text) : remove(text.length));
-    }
+  let at = 0;
+  for (const change of changesOf(before, after, "line", effort)) {
+    keep(built, change.old - at);
+    extend(built, insert(after.slice(change.wanted, change.wantedEnd)));
+    extend(built, remove(change.oldEnd - change.old));
+    at = change.oldEnd;
   }
-  keep(built, suffix);
+  keep(built, before.length - at + suffix);
   return built;
 }
 
@@ -60,94 +72,156 @@ export function replacement(old: string, wanted: string, caret = wanted.length):
   return [prefix, old.length - prefix - suffix, wanted.slice(prefix, wanted.length - suffix)];
 }
 
-type Row = readonly [kind: -1 | 0 | 1, text: string];
-
-/** Return the steps from one list of words to another: Myers' greedy algorithm ("An O(ND) Difference Algorithm", 1986). */
-function script(olds: readonly string[], news: readonly string[]): Row[] {
-  const whole: Row[] = [
-    [1, news.join("")],
-    [-1, olds.join("")],
-  ];
-  if (!olds.length || !news.length) {
-    return whole;
+/** Return what differs between two texts, as coarse as `level` and finer where that is worth it. */
+function changesOf(old: string, wanted: string, level: Level, effort: Effort): Change[] {
+  if (!old || !wanted) {
+    return old === wanted ? [] : [{ old: 0, oldEnd: old.length, wanted: 0, wantedEnd: wanted.length }];
   }
-  const most = Math.min(olds.length + news.length, MAX_EDITS);
-  let reached = new Map<number, number>([[1, 0]]);
-  const trace: Map<number, number>[] = [];
-  for (let d = 0; d <= most; d++) {
-    trace.push(new Map(reached));
-    for (let k = -d; k <= d; k += 2) {
-      const below = reached.get(k - 1) ?? -1;
-      const above = reached.get(k + 1) ?? -1;
-      let x = k === -d || (k !== d && below < above) ? above : below + 1;
-      while (x < olds.length && x - k < news.length && olds[x] === news[x - k]) {
-        x += 1;
-      }
-      reached.set(k, x);
-      if (x >= olds.length && x - k >= news.length) {
-        return walked(trace, olds, news);
-      }
+  const [olds, news] = [cut(old, level), cut(wanted, level)];
+  let gaps = gapsOf(common(olds, news, effort), olds.length, news.length);
+  if (level === "line") {
+    gaps = gaps.flatMap((gap) => paired(olds, news, gap));
+  }
+  const [atOld, atNew] = [starts(olds), starts(news)];
+  let found = gaps.map((gap): Change => ({
+    old: atOld[gap.old]!,
+    oldEnd: atOld[gap.oldEnd]!,
+    wanted: atNew[gap.wanted]!,
+    wantedEnd: atNew[gap.wantedEnd]!,
+  }));
+  if (level === "word") {
+    found = merged(found, (left, right) => replaces(left) && replaces(right) && isBlank(old.slice(left.oldEnd, right.old)));
+  } else if (level === "character") {
+    found = merged(found, (left, right) => right.old - left.oldEnd <= Math.min(sizeOf(left), sizeOf(right)));
+  }
+  return found.flatMap((change) => {
+    const [before, after] = [old.slice(change.old, change.oldEnd), wanted.slice(change.wanted, change.wantedEnd)];
+    const finer = FINER[level];
+    if (!replaces(change) || !finer || (finer === "character" && (isLong(before) || isLong(after)))) {
+      return [change];
     }
-    reached = new Map(reached);
-  }
-  return whole;
+    return changesOf(before, after, finer, effort).map((inner): Change => ({
+      old: change.old + inner.old,
+      oldEnd: change.old + inner.oldEnd,
+      wanted: change.wanted + inner.wanted,
+      wantedEnd: change.wanted + inner.wantedEnd,
+    }));
+  });
 }
 
-function walked(trace: readonly Map<number, number>[], olds: readonly string[], news: readonly string[]): Row[] {
-  const rows: Row[] = [];
-  let x = olds.length;
-  let y = news.length;
-  for (let d = trace.length - 1; d >= 0; d--) {
-    const reached = trace[d]!;
-    const k = x - y;
-    const below = reached.get(k - 1) ?? -1;
-    const above = reached.get(k + 1) ?? -1;
-    const from = k === -d || (k !== d && below < above) ? k + 1 : k - 1;
-    const x0 = reached.get(from) ?? 0;
-    const y0 = x0 - from;
-    while (x > x0 && y > y0 && x > 0 && y > 0) {
-      rows.push([0, olds[--x]!]);
-      y -= 1;
+/** Return what is between the blocks of two sequences of these lengths. */
+function gapsOf(blocks: readonly Block[], olds: number, news: number): Change[] {
+  const gaps: Change[] = [];
+  let [old, wanted] = [0, 0];
+  for (const block of [...blocks, { old: olds, wanted: news, length: 0 }]) {
+    if (old < block.old || wanted < block.wanted) {
+      gaps.push({ old, oldEnd: block.old, wanted, wantedEnd: block.wanted });
     }
-    if (d > 0) {
-      if (x === x0) {
-        rows.push([1, news[--y]!]);
-      } else {
-        rows.push([-1, olds[--x]!]);
-      }
-    }
+    [old, wanted] = [block.old + block.length, block.wanted + block.length];
   }
-  return rows.reverse();
+  return gaps;
 }
 
+/** Return the changes of lines that replace as many: each line by its own, where half of them are alike. */
+function paired(olds: readonly string[], news: readonly string[], gap: Change): Change[] {
+  const count = gap.oldEnd - gap.old;
+  if (count !== gap.wantedEnd - gap.wanted || count < 2) {
+    return [gap];
+  }
+  const alike = Array.from({ length: count }, (_, n) => isAlike(olds[gap.old + n]!, news[gap.wanted + n]!));
+  if (2 * alike.filter(Boolean).length < count) {
+    return [gap];
+  }
+  const found: Change[] = [];
+  for (let at = 0, end = 0; at < count; at = end) {
+    end = at + 1;
+    while (!alike[at] && end < count && !alike[end]) {
+      end += 1;
+    }
+    found.push({ old: gap.old + at, oldEnd: gap.old + end, wanted: gap.wanted + at, wantedEnd: gap.wanted + end });
+  }
+  return found;
+}
+
+function isAlike(old: string, wanted: string): boolean {
+  const prefix = commonStart(old, wanted);
+  return 2 * (prefix + commonEnd(old, wanted, prefix)) >= Math.min(old.length, wanted.length);
+}
+
+/** Return the changes, with two neighbours as one where what is kept between them is not worth it. */
+function merged(changes: readonly Change[], isMerged: (left: Change, right: Change) => boolean): Change[] {
+  const found: Change[] = [];
+  for (let change of changes) {
+    for (let left = found[found.length - 1]; left && isMerged(left, change); left = found[found.length - 1]) {
+      change = { ...change, old: left.old, wanted: left.wanted };
+      found.pop();
+    }
+    found.push(change);
+  }
+  return found;
+}
+
+function replaces(change: Change): boolean {
+  return change.old < change.oldEnd && change.wanted < change.wantedEnd;
+}
+
+function sizeOf(change: Change): number {
+  return Math.max(change.oldEnd - change.old, change.wantedEnd - change.wanted);
+}
+
+function isLong(text: string): boolean {
+  return cut(text, "word").length > MAX_WORDS;
+}
+
+/** Return the place of each piece in their text, and the end. */
+function starts(pieces: readonly string[]): number[] {
+  const places = [0];
+  let at = 0;
+  for (const piece of pieces) {
+    places.push((at += piece.length));
+  }
+  return places;
+}
+
+/** Return the lengths of a common beginning and a common end whose edges are edges of pieces in both texts. */
+function unchanged(old: string, wanted: string): [prefix: number, suffix: number] {
+  const prefix = commonStart(old, wanted);
+  if (prefix === old.length && prefix === wanted.length) {
+    return [prefix, 0];
+  }
+  const end = old.length - commonEnd(old, wanted, prefix);
+  let start = prefix ? old.lastIndexOf("\n", prefix - 1) + 1 : 0;
+  if (prefix - start > LONG_LINE) {
+    start = edgeBetween(old, old.lastIndexOf(" ", prefix - 2) + 1, start, prefix) ?? start;
+  }
+  let after = old.indexOf("\n", end) + 1 || old.length;
+  if (after - end > LONG_LINE) {
+    after = edgeBetween(old, old.indexOf(" ", end) + 1, end, after) ?? after;
+  }
+  return [start, old.length - after];
+}
+
+/** Return `at`, behind a space, where it is the edge of a word between `start` and `end`. */
+function edgeBetween(text: string, at: number, start: number, end: number): number | undefined {
+  return at > start && at < end && text.charCodeAt(at) < 0xd800 && !beginsWithMark(text[at]!) ? at : undefined;
+}
+
+/** Return the length of the common beginning, in whole characters. */
 function commonStart(old: string, wanted: string): number {
   const most = Math.min(old.length, wanted.length);
   let at = 0;
   while (at < most && old.charCodeAt(at) === wanted.charCodeAt(at)) {
     at += 1;
   }
-  if (at === old.length && at === wanted.length) {
-    return at;
-  }
-  // back to the edge of a word, so that no word is cut
-  while (at > 0 && !isSpace(old.charCodeAt(at - 1))) {
-    at -= 1;
-  }
-  return at;
+  return at - Number(splitsPair(old, at) || splitsPair(wanted, at));
 }
 
+/** Return the length of the common end behind `prefix`, in whole characters. */
 function commonEnd(old: string, wanted: string, prefix: number): number {
   const most = Math.min(old.length, wanted.length) - prefix;
   let count = 0;
   while (count < most && old.charCodeAt(old.length - 1 - count) === wanted.charCodeAt(wanted.length - 1 - count)) {
     count += 1;
   }
-  while (count > 0 && !isSpace(old.charCodeAt(old.length - count))) {
-    count -= 1;
-  }
-  return count;
-}
-
-function isSpace(unit: number): boolean {
-  return unit === 32 || unit === 10;
+  return count - Number(splitsPair(old, old.length - count) || splitsPair(wanted, wanted.length - count));
 }
