@@ -206,7 +206,7 @@ describe("the end of a client", () => {
     expect([kept.closed, kept.error instanceof ConnectionClosed, kept.status]).toEqual([true, true, "stale"]);
     expect([left.closed, left.error]).toEqual([true, undefined]);
     expect(() => kept.insert(0, "y")).toThrow(ConnectionClosed);
-    expect(errors).toEqual([]);
+    expect(errors).toMatchObject([{ name: "UnsavedEdits", channel: "document:kept", text: "x" }]);
   });
 });
 

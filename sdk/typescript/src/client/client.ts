@@ -113,7 +113,20 @@ export class DossierRealtimeClient implements RealtimeConnection {
     }
   }
 
-  /** Close for good: subscriptions end, waiting sends reject with ConnectionClosed, no callback follows. */
+  /**
+   * Send the edits of open documents that wait, and wait `timeout` seconds at most for their confirmation; true where all
+   * are saved.
+   */
+  async flush(timeout = 5): Promise<boolean> {
+    const saved = await Promise.all(this.session.documents.map((document) => document.flush?.(timeout) ?? true));
+    return saved.every(Boolean);
+  }
+
+  /**
+   * Close for good: subscriptions end, waiting sends reject with ConnectionClosed, no callback of the client follows.
+   *
+   * Each open document with edits that are not saved reports them as `UnsavedEdits`; `await flush()` before saves them.
+   */
   close(): void {
     this.runner.perform(() => this.connection.close());
     this.listeners.clear();

@@ -60,6 +60,8 @@ export interface DocumentHooks {
   onSubscribed(answer: SubscribedMessage): void;
   /** Called when the connection is lost, or the subscription is made anew. */
   onLost(): void;
+  /** Send what waits, and wait so many seconds at most for its confirmation; true where all is saved. */
+  flush?(timeout: number): Promise<boolean>;
 }
 
 /** Where a subscription begins, and what it asks for. */

@@ -8,7 +8,7 @@ import type {
   SubscribedMessage,
 } from "../protocol.js";
 import { ChannelState } from "./channel_state.js";
-import type { Answer, SubscribeOptions, SubscriptionStatus } from "./interface.js";
+import type { Answer, DocumentHooks, SubscribeOptions, SubscriptionStatus } from "./interface.js";
 import { type PresenceChange, presenceAfter } from "./presence.js";
 import { type PacedClass, RateWindow } from "./rate_window.js";
 import type { UnknownMessage } from "./reading.js";
@@ -111,6 +111,10 @@ export class ClientSession implements SubscriberHome {
 
   get recovering(): string[] {
     return [...this.channels.values()].filter((state) => !state.whole).map((state) => state.channel);
+  }
+
+  get documents(): DocumentHooks[] {
+    return [...this.channels.values()].flatMap((state) => [...state.subscribers].flatMap((each) => each.document ?? []));
   }
 
   get waits(): boolean {

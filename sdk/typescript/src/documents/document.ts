@@ -1,16 +1,16 @@
 /** A shared document: local edits apply at once, online or offline, and are synchronised after. */
 import type { RealtimeConnection, Subscription } from "../client/interface.js";
-import { ConnectionClosed, NotSubscribed, RealtimeError } from "../errors.js";
+import { ConnectionClosed, NotSubscribed, type RealtimeError } from "../errors.js";
 import type { ChannelName, OperationId } from "../protocol.js";
 import { type Change, type DocumentStatus, type Edit, stepsOf } from "./changes.js";
+import { bodyOf, Draft } from "./draft.js";
 import { follow } from "./following.js";
 import { DocumentNews } from "./news.js";
 import { type Attributes, exclusive } from "./ot/attributes.js";
 import type { Cursor } from "./ot/cursor.js";
 import { type FormatRun, formatOf, type TextDocument } from "./ot/document.js";
-import { admit, type EditPayload, ofSteps, type Step } from "./ot/flat.js";
-import { format, insert, nothing, type Operation, remove } from "./ot/operations.js";
-import { composed } from "./ot/transform.js";
+import { type EditPayload, ofSteps, type Step } from "./ot/flat.js";
+import { format, insert, type Operation, remove } from "./ot/operations.js";
 import { checkedAttributes, checkOperation, checkSteps } from "./arguments.js";
 import { type EditOptions, inserted, newId, replacements, seconds } from "./edits.js";
 import type { EditPace } from "./pace.js";
@@ -18,10 +18,9 @@ import { CURSOR_REF } from "./refusals.js";
 import type { RemoteCursor } from "./remote_cursors.js";
 import { DocumentReplica } from "./replica.js";
 import { DocumentComments } from "./together/comments.js";
+import { unsavedEdits } from "./unsaved.js";
 
 const FLUSH_SECONDS = 5;
-
-type Draft = { readonly base: TextDocument; document: TextDocument; operations: Operation[]; cursor: Cursor | undefined };
 
 /**
  * A shared document, as `openDocument(client, id)` returns it.
@@ -33,7 +32,8 @@ type Draft = { readonly base: TextDocument; document: TextDocument; operations: 
  * accepted is removed from the text (a change of origin "refused") and reported. Where the service's store was restored
  * from a backup, edits that were not confirmed are moved to the text as it is now, and `DocumentRestored` is reported.
  *
- * When the subscription ends (`close`, a lost right to read, the client's end), `text` stays as it was.
+ * When the subscription ends (`close`, a lost right to read, the client's end), `text` stays as it was, and edits that are
+ * not confirmed by then are reported to `onError` as `UnsavedEdits`.
  */
 export class SharedDocument {
   readonly channel: ChannelName;
@@ -74,9 +74,8 @@ export class SharedDocument {
       failed: (error) => news.fault(error),
     });
     this.ends.push(
-      client.on("operation_ack", (message) => {
-        if (message.channel === this.channel && message.payload.op_id) {
-          const { op_id, version } = message.payload;
+      client.on("operation_ack", ({ channel, payload: { op_id, version } }) => {
+        if (channel === this.channel && op_id) {
           this.run(() => this.replica.acknowledged(op_id, version));
         }
       }),
@@ -98,6 +97,7 @@ export class SharedDocument {
           },
           onSubscribed: (answer) => this.run(() => this.replica.subscribed(answer)),
           onLost: () => this.run(() => this.replica.lost()),
+          flush: (timeout) => this.flush(timeout),
         },
       },
     );
@@ -217,13 +217,11 @@ export class SharedDocument {
   apply(operation: Operation, options: EditOptions = {}): void {
     this.check();
     checkOperation(operation);
-    const draft = this.draft;
-    if (draft) {
-      draft.document = admit(operation, draft.document);
-      draft.operations.push(operation);
-      return;
+    if (this.draft) {
+      this.draft.edit(operation);
+    } else {
+      this.run(() => this.replica.edit(operation, options.join ?? false));
     }
-    this.run(() => this.replica.edit(operation, options.join ?? false));
   }
 
   /**
@@ -235,21 +233,14 @@ export class SharedDocument {
   transaction<T>(body: () => T, options: EditOptions = {}): T {
     this.check();
     const outer = this.draft;
-    const base = outer?.document ?? this.replica.document;
-    const draft: Draft = { base, document: base, operations: [], cursor: undefined };
-    this.draft = draft;
+    const draft = (this.draft = new Draft(this.current));
     let result: T;
     try {
-      result = body();
-      if (result instanceof Promise) {
-        result.catch(() => undefined);
-        throw new TypeError("A transaction has no await; collect what it needs before, and edit in a plain function");
-      }
+      result = bodyOf(body);
     } finally {
       this.draft = outer;
     }
-    const operation = composed([nothing(draft.base.text.length), ...draft.operations]);
-    this.apply(operation, options);
+    this.apply(draft.operation, options);
     if (draft.cursor) {
       this.moveCursor(draft.cursor.position, draft.cursor.selectionLength);
     }
@@ -318,34 +309,45 @@ export class SharedDocument {
 
   /** Wait until the text is loaded. Rejects with what ended the document. */
   async ready(): Promise<void> {
-    await this.until(() => this.replica.isLoaded);
+    await this.news.until(() => this.replica.isLoaded, () => this.end);
   }
 
   /** Wait until the server has confirmed every local edit. Rejects after `timeout` seconds, and with the end. */
   async waitSynced(timeout?: number): Promise<void> {
-    await this.until(() => this.replica.isSynced, timeout);
+    await this.news.until(() => this.replica.isSynced, () => this.end, timeout);
   }
 
   /** Send what waits now, and wait `timeout` seconds at most for its confirmation; true where all is saved. */
   async flush(timeout = FLUSH_SECONDS): Promise<boolean> {
     if (!this.isClosed && this.replica.isLoaded) {
       this.run(() => this.replica.hurry());
-      await this.until(() => this.replica.isSynced || this.replica.isHopeless, timeout).catch(() => undefined);
+      const isDone = (): boolean => this.replica.isSynced || this.replica.denied !== undefined;
+      await this.news.until(isDone, () => this.end, timeout).catch(() => undefined);
     }
-    return this.replica.isSynced || !this.replica.isLoaded;
+    return !this.isUnsaved;
   }
 
-  /** Close the document once the server has confirmed every edit; until then it stays open, also while offline. */
-  closeWhenSynced(): void {
-    if (!this.isClosed && this.replica.isLoaded) {
+  /**
+   * Close the document once the server has confirmed every edit; true where it has.
+   *
+   * Until then it stays open, also while offline. With a `timeout` it is closed as soon as `flush(timeout)` has settled.
+   */
+  async closeWhenSynced(timeout?: number): Promise<boolean> {
+    if (timeout !== undefined) {
+      await this.flush(timeout);
+    } else if (!this.isClosed && this.replica.isLoaded) {
       this.run(() => this.replica.hurry());
-      void this.waitSynced().catch(() => undefined).finally(() => this.close());
-    } else {
-      this.close();
+      await this.waitSynced().catch(() => undefined);
     }
+    const isSaved = !this.isUnsaved;
+    this.close();
+    return isSaved;
   }
 
-  /** Close the document. Edits that the server has not confirmed (see `closeWhenSynced`) do not reach it. */
+  /**
+   * Close the document at once. Edits that the server has not confirmed are reported to `onError` as `UnsavedEdits`;
+   * `await flush()` before, or `closeWhenSynced`, saves them.
+   */
   close(): void {
     if (!this.isClosed && this.onEnd(this)) {
       this.stop(); // before its end is told: this one is the program's own
@@ -365,12 +367,19 @@ export class SharedDocument {
     this.apply(ofSteps(steps, this.length), options);
   }
 
+  private get isUnsaved(): boolean {
+    return this.replica.isLoaded && (!this.replica.isSynced || this.draft !== undefined);
+  }
+
+  private get end(): Error | undefined {
+    return this.isClosed ? (this.error ?? new ConnectionClosed(`${this.channel} is closed; open it again to edit it`)) : undefined;
+  }
+
   private check(): void {
-    if (this.isClosed) {
-      throw this.error ?? new ConnectionClosed(`${this.channel} is closed; open it again to edit it`);
-    }
-    if (!this.replica.isLoaded) {
-      throw new NotSubscribed(`${this.channel} has not come yet; await ready() before you edit it`);
+    const early = `${this.channel} has not come yet; await ready() before you edit it`;
+    const wrong = this.end ?? (this.isLoaded ? undefined : new NotSubscribed(early));
+    if (wrong) {
+      throw wrong;
     }
   }
 
@@ -410,10 +419,14 @@ export class SharedDocument {
   }
 
   private stop(): void {
+    const { isUnsaved, text } = this;
     this.isClosed = true;
     clearTimeout(this.timer);
     this.ends.forEach((end) => end());
     this.settle();
+    if (isUnsaved) {
+      this.news.fault(unsavedEdits(this.channel, text, this.replica, this.error));
+    }
   }
 
   /** Run a step of the replica; then tell what came of it, and set the clock. */
@@ -433,17 +446,5 @@ export class SharedDocument {
       const wait = Math.max(0, (deadline - seconds()) * 1000);
       this.timer = setTimeout(() => this.run(() => this.replica.tick()), Math.min(Math.ceil(wait), 60_000));
     }
-  }
-
-  private until(isTrue: () => boolean, timeout?: number): Promise<void> {
-    const late = `${this.channel}: the server has not confirmed everything in ${timeout} s; it is kept and sent on`;
-    const look = (): boolean => {
-      const isDone = isTrue();
-      if (!isDone && this.isClosed) {
-        throw this.error ?? new ConnectionClosed(`${this.channel} was closed; open it again`);
-      }
-      return isDone;
-    };
-    return this.news.waiting.until(look, timeout, () => new RealtimeError(late));
   }
 }

@@ -14,3 +14,4 @@ export { type DocumentComment, DocumentComments } from "./together/comments.js";
 export { FieldLock, hold } from "./together/field_lock.js";
 export { DocumentPair, documentPair } from "./together/pair.js";
 export { DocumentVersions, documentVersions, snapshotFile } from "./together/versions.js";
+export { UnsavedEdits } from "./unsaved.js";

@@ -1,4 +1,5 @@
 /** What a document tells: its changes one after the other, and what came of each step once it is done. */
+import { RealtimeError } from "../errors.js";
 import type { Change, DocumentStatus } from "./changes.js";
 import { Listeners, Waiting } from "./listeners.js";
 import type { RemoteCursor } from "./remote_cursors.js";
@@ -56,6 +57,20 @@ export class DocumentNews {
       this.statuses.tell(status);
     }
     this.waiting.wake();
+  }
+
+  /** Wait until `isTrue`. Rejects with `ended`, where that is an error by then, and after `timeout` seconds. */
+  until(isTrue: () => boolean, ended: () => Error | undefined, timeout?: number): Promise<void> {
+    const late = `${this.channel}: the server has not confirmed everything in ${timeout} s; it is kept and sent on`;
+    const look = (): boolean => {
+      const isDone = isTrue();
+      const error = isDone ? undefined : ended();
+      if (error) {
+        throw error;
+      }
+      return isDone;
+    };
+    return this.waiting.until(look, timeout, () => new RealtimeError(late));
   }
 
   private tellChanges(): void {

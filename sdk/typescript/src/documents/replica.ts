@@ -34,6 +34,8 @@ export class DocumentReplica {
   epoch = "";
   readonly caret = new OwnCaret();
   isReadOnly = false; // frozen, deleted or read-only for a time
+  /** The refusal of edits that are kept: the server denies them for now, so that no short wait can help. */
+  denied: Error | undefined;
   private pending: Pending | undefined;
   private readonly history = new History();
   private readonly others = new RemoteCursors();
@@ -48,7 +50,6 @@ export class DocumentReplica {
   private holdUntil = -Infinity;
   private sentAt = -Infinity;
   private isHurried = false; // the document is closing: what waits goes out without the pace
-  private isDenied = false;
   private isRemoved = false; // the last edit was refused for good, and no edit was made since
   private isLimited = false; // the rate limit refused the operation in flight
   private wasIdTaken = false;
@@ -76,11 +77,6 @@ export class DocumentReplica {
     return this.pending?.synced ?? false;
   }
 
-  /** True while the server denies the edits that wait, so that no short wait can help. */
-  get isHopeless(): boolean {
-    return this.isDenied;
-  }
-
   get canUndo(): boolean {
     return this.history.canUndo;
   }
@@ -97,7 +93,7 @@ export class DocumentReplica {
     return statusOf({
       isLive: this.isLive && this.isLoaded,
       isReadOnly: this.isReadOnly,
-      isRefused: this.isDenied || this.isRemoved,
+      isRefused: this.denied !== undefined || this.isRemoved,
       isSynced: this.isSynced,
       isThrottled: this.isLimited || this.pace.isThrottled(this.host.now()),
     });
@@ -168,7 +164,7 @@ export class DocumentReplica {
     const resting: readonly RestingCursor[] = state?.cursors ?? [];
     this.others.load(resting, this.text());
     this.host.cursorsMoved();
-    if (this.isDenied) {
+    if (this.denied) {
       this.holdUntil = -Infinity; // the edit may be allowed by now
     }
     this.caret.renew();
@@ -226,7 +222,7 @@ export class DocumentReplica {
 
   /** Take whether the document takes edits. */
   setReadOnly(isReadOnly: boolean): void {
-    if (this.isReadOnly && !isReadOnly && this.isDenied) {
+    if (this.isReadOnly && !isReadOnly && this.denied) {
       this.holdUntil = -Infinity; // the edit may be allowed now
     }
     this.isReadOnly = isReadOnly;
@@ -269,9 +265,9 @@ export class DocumentReplica {
     } else if (refusal === "denied") {
       // The document may be released or the right come back: the edit stays and is sent again later.
       this.holdUntil = now + RETRY_AFTER;
-      if (!this.isDenied) {
-        this.isDenied = true;
-        this.host.failed(error as Error);
+      if (!this.denied) {
+        this.denied = error as Error;
+        this.host.failed(this.denied);
       }
     } else {
       this.changed("refused", pending.refused(opId));
@@ -391,7 +387,8 @@ export class DocumentReplica {
 
   private settled(pending: Pending, wasSynced: boolean): void {
     if (!pending.inFlight) {
-      this.isDenied = this.isDoubtful = this.isLimited = false;
+      this.denied = undefined;
+      this.isDoubtful = this.isLimited = false;
     }
     if (pending.synced) {
       this.isHurried = false;

@@ -218,7 +218,7 @@ export function useDocument(id: string | undefined): DocumentView {
     return () => {
       ends.forEach((end) => end());
       setView(NO_DOCUMENT);
-      document.closeWhenSynced();
+      void document.closeWhenSynced();
     };
   }, [client, id]);
   return view;
