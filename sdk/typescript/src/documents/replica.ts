@@ -309,7 +309,8 @@ export class DocumentReplica {
     if (this.isHurried || this.pending?.inFlight) {
       return this.holdUntil;
     }
-    return Math.max(this.holdUntil, this.sentAt + this.pace.interval(this.host.now()));
+    // Of the time of sending: an interval that is asked anew at each look gets shorter while one waits for it.
+    return this.sentAt === -Infinity ? this.holdUntil : Math.max(this.holdUntil, this.sentAt + this.pace.interval(this.sentAt));
   }
 
   // --- changes --------------------------------------------------------------------------------------

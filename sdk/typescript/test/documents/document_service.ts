@@ -9,6 +9,11 @@ import type { Chance } from "./chance.js";
 
 type Loose = Record<string, any>;
 
+/** Return the text with which the service refuses an id of an edit that its user gave to another one. */
+export function idTaken(version: number): string {
+  return `This op_id was given to another edit, version ${version}; make a new one (at $.payload.op_id)`;
+}
+
 export class DocumentService {
   document: TextDocument;
   epoch = "e1";
@@ -17,7 +22,7 @@ export class DocumentService {
   refuseNext: string | undefined;
   readonly log: Operation[] = [];
   readonly connections: FakeConnection[] = [];
-  private readonly known = new Map<string, number>();
+  private readonly known = new Map<string, { body: string; version: number }>();
 
   constructor(content = "") {
     this.document = documentOf(content);
@@ -54,9 +59,13 @@ export class DocumentService {
 
   edit(payload: EditPayload, by: FakeConnection): number {
     const key = `${by.userId} ${payload.op_id}`;
+    const body = JSON.stringify({ ...payload, epoch: undefined });
     const known = this.known.get(key);
-    if (known !== undefined) {
-      return known;
+    if (known?.body === body) {
+      return known.version;
+    }
+    if (known) {
+      throw new DeniedError("INVALID_MESSAGE_FORMAT", idTaken(known.version), "document:paper");
     }
     if (this.refuseNext || this.frozen) {
       const code = this.refuseNext ?? "PERMISSION_DENIED";
@@ -83,7 +92,7 @@ export class DocumentService {
         }
       }
     }
-    this.known.set(key, this.version);
+    this.known.set(key, { body, version: this.version });
     return this.version;
   }
 
