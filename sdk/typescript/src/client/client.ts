@@ -118,8 +118,8 @@ export class DossierRealtimeClient implements RealtimeConnection {
    * are saved.
    */
   async flush(timeout = 5): Promise<boolean> {
-    const saved = await Promise.all(this.session.documents.map((document) => document.flush?.(timeout) ?? true));
-    return saved.every(Boolean);
+    const saved = await Promise.all(this.session.documents.map((document) => document.flush?.(timeout)));
+    return !saved.includes(false);
   }
 
   /**
