@@ -18,7 +18,6 @@ from dossier_realtime.client.state.effects import (
     EnterState,
     ErrorReport,
     Reject,
-    Renew,
     Unasked,
 )
 from dossier_realtime.protocol import codec, responses
@@ -344,36 +343,6 @@ def test_closing_hangs_up_and_rejects_what_waits() -> None:
     assert isinstance(rejected.error, ConnectionClosed)
     assert connection.close() == []
     assert connection.deadline(100) is None
-
-
-# --- renewal ---------------------------------------------------------------------------------------------
-
-EXPIRING = responses.TokenExpiring(payload=responses.TokenExpiringPayload(60))
-
-
-def test_an_expiring_token_is_renewed_on_the_same_connection() -> None:
-    connection = live_connection()
-    assert receive(connection, EXPIRING) == [Renew()]
-    (auth,) = written(connection.renewed("newer"))
-    assert isinstance(auth, Auth)
-    assert (auth.payload.token, auth.payload.session_id) == ("newer", None)
-    renewed = auth_success(auth.ref)
-    renewed.payload.permissions = ["read:global"]
-    assert receive(connection, renewed) == []
-    assert connection.granted is not None
-    assert connection.granted.permissions == ["read:global"]
-
-
-def test_a_fixed_token_cannot_be_renewed() -> None:
-    assert receive(live_connection(renewable=False), EXPIRING) == []
-
-
-def test_a_refused_renewal_is_told_and_the_connection_kept() -> None:
-    connection = live_connection()
-    (auth,) = written(connection.renewed("bad"))
-    (told,) = receive(connection, error(ErrorCode.INVALID_TOKEN, ref=auth.ref))
-    assert isinstance(told, ErrorReport)
-    assert connection.state is State.AUTHENTICATED
 
 
 # --- frames ----------------------------------------------------------------------------------------------

@@ -26,9 +26,11 @@ GRACE_INTERVAL_SECONDS = 30.0  # at most one grace in so long: a process that st
 STABLE_AFTER_SECONDS = 5.0  # an authenticated connection must last so long before the back-off is reset
 MAX_REFUSED_RETRIES = 3  # of a refusal that may be temporary (a token that has just expired)
 MAX_RETRY_AFTER_SECONDS = 300.0  # a longer delay that a server asks for is cut to this
+RENEW_AGAIN_SECONDS = 15.0  # after a renewal that the server cannot judge now, if it asks for no other delay
 
 _FINAL = (ConnectionState.DISCONNECTED, ConnectionState.ERROR)
 _AUTH_ERRORS = (ErrorCode.AUTH_FAILED, ErrorCode.INVALID_TOKEN)
+_FOR_NOW = (ErrorCode.RATE_LIMIT_EXCEEDED, ErrorCode.SERVICE_UNAVAILABLE)
 
 
 class ClientConnection:
@@ -53,6 +55,7 @@ class ClientConnection:
         self._last_refusal: responses.ErrorMessage | None = None
         self._chances = MAX_REFUSED_RETRIES
         self._dial_at: float | None = None
+        self._renew_at: float | None = None
         self._not_before = 0.0
         self._auth_due = 0.0
         self._authenticated_at: float | None = None
@@ -166,10 +169,8 @@ class ClientConnection:
                     self._not_before = now + min(event.retry_after, MAX_RETRY_AFTER_SECONDS)
                 self.reconnect_count = event.reconnect_count
                 return []
-            case responses.ErrorMessage(error_code=code) if code in _AUTH_ERRORS:
-                self._last_refusal = event
-                self._auth_ref = None
-                return [ErrorReport(DeniedError(code, event.message))]
+            case responses.ErrorMessage(error_code=code) if code in _AUTH_ERRORS or self._defers_renewal(event):
+                return self._not_renewed(event, now)
             case _:
                 return self.session.received(event, now)
 
@@ -207,6 +208,9 @@ class ClientConnection:
             effects.append(Dial())
         if self.state is ConnectionState.CONNECTED and now >= self._auth_due:
             return [*effects, *self._drop(CloseCode.AUTH_TIMEOUT, "no auth_success", now)]
+        if self._renew_at is not None and now >= self._renew_at:
+            self._renew_at = None
+            effects.append(Renew())
         if self.state is ConnectionState.AUTHENTICATED:
             if not self._held and now >= self._last_byte_at + MAX_SILENT_INTERVALS * self._interval:
                 return [*effects, *self._drop(CloseCode.HEARTBEAT_LOST, "the server is silent", now)]
@@ -232,7 +236,7 @@ class ClientConnection:
 
     def deadline(self, now: float) -> float | None:
         """Return the time of the next `tick`; None while nothing is due."""
-        due = [at for at in (self._dial_at, self.session.deadline(now)) if at is not None]
+        due = [at for at in (self._dial_at, self._renew_at, self.session.deadline(now)) if at is not None]
         if self.state is ConnectionState.CONNECTED:
             due.append(self._auth_due)
         elif self.state is ConnectionState.AUTHENTICATED:
@@ -265,6 +269,21 @@ class ClientConnection:
         self._ping_at = now + self._interval
         entered = self._enter(ConnectionState.AUTHENTICATED)
         return [entered, *self.session.authenticated(success.payload.user_id, now)]
+
+    def _defers_renewal(self, refusal: responses.ErrorMessage) -> bool:
+        """Return True for the answer to a renewal that says nothing about its token."""
+        return refusal.error_code in _FOR_NOW and refusal.ref is not None and refusal.ref == self._auth_ref
+
+    def _not_renewed(self, refusal: responses.ErrorMessage, now: float) -> list[Effect]:
+        """Report a refused renewal, and renew again later where the server asks to wait."""
+        wait: float | None = None
+        if self._defers_renewal(refusal):
+            wait = min(refusal.retry_after or RENEW_AGAIN_SECONDS, MAX_RETRY_AFTER_SECONDS)
+            self._renew_at = now + wait if self._renewable else None
+        else:
+            self._last_refusal = refusal
+        self._auth_ref = None
+        return [ErrorReport(DeniedError(refusal.error_code, refusal.message, retry_after=wait))]
 
     def _violated(self, what: str, now: float) -> list[Effect]:
         error = ProtocolViolation(f"The server sent {what}; the client connects anew")
@@ -310,6 +329,7 @@ class ClientConnection:
 
     def _hung_up(self) -> None:
         self._auth_ref = None
+        self._renew_at = None
         self._authenticated_at = None
         self._held = False
         self.session.disconnected()
