@@ -179,6 +179,7 @@ def _compose(stores: Stores, tls_context: ssl.SSLContext | None) -> Service:
             "engine": engine.healthy(),
             "journal": journal.healthy and not upkeep.trouble,
             "accepting": node.ready(),
+            "keys": node.verifier.has_keys,  # a set that was fetched once serves on while its issuer does not answer
         }
 
     bounds = handler_bounds(config, node)

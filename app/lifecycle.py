@@ -41,7 +41,7 @@ if TYPE_CHECKING:
 
 _log = structlog.get_logger("service")
 _SWEEP_SECONDS = 10.0  # between two looks for documents without readers
-_KEY_REFRESH_SECONDS = 300.0  # between two fetches of a key set behind a URL
+_KEY_REFRESH_SECONDS = 300.0  # from a good fetch of a key set behind a URL to the next
 _ROOM_SECONDS = 0.25  # until a journal that had no room is asked again
 _PAGE = 500  # events that are read at once to complete the journal
 
@@ -222,7 +222,7 @@ class Service:
     async def _refresh_keys(self) -> None:
         while True:
             await self.verifier.refresh()
-            await asyncio.sleep(_KEY_REFRESH_SECONDS)
+            await asyncio.sleep(_KEY_REFRESH_SECONDS if self.verifier.is_current else self.verifier.next_fetch_in)
 
     async def _sweep_documents(self) -> None:
         while True:

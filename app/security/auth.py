@@ -19,7 +19,7 @@ from app.security.auth_settings import AuthSettings
 from app.security.claims import Claims, TokenError, TokenHeader, identify, in_words, read_claims, split_token
 from dossier_realtime.protocol.authorization import Identity
 
-__all__ = ["REFUSAL", "KeyUnknown", "TokenError", "TokenVerifier"]
+__all__ = ["REFUSAL", "KeyUnknown", "KeysUnavailable", "TokenError", "TokenVerifier"]
 
 REFUSAL = "The token is not valid; ask for a new one and authenticate again"
 """The message to the client, whatever the reason."""
@@ -36,6 +36,16 @@ class KeyUnknown(TokenError):
     def __init__(self, kid: str | None) -> None:
         super().__init__("signed with a key that the key set does not hold")
         self.kid = kid
+
+
+class KeysUnavailable(Exception):
+    """Raised when a token names a key that the key set does not hold, and the last fetch of the set has failed.
+
+    It is no TokenError: the token may be good (docs/protocol.md#keys-of-the-issuer).
+    """
+
+    def __init__(self) -> None:
+        super().__init__("the key set of auth.jwks_url cannot be fetched now; look at the issuer, and try again later")
 
 
 class _Verified(NamedTuple):
@@ -74,16 +84,39 @@ class TokenVerifier:
             raise TokenError("malformed") from None
 
     async def check(self, token: str, now: float) -> Identity:
-        """`verify`, after fetching the key set if the key is unknown; suspends for that alone."""
+        """`verify`, after fetching the key set if the key is unknown; suspends for that alone.
+
+        Raises KeysUnavailable where the key is unknown and the set cannot be fetched.
+        """
         try:
             return self.verify(token, now)
         except KeyUnknown:
             await self.refresh()
-        return self.verify(token, now)
+        try:
+            return self.verify(token, now)
+        except KeyUnknown:
+            if self.is_current:
+                raise
+        raise KeysUnavailable
 
     async def refresh(self) -> bool:
-        """Fetch the key set of `jwks_url`; True if it came. Once in 30 s and one at a time, at most."""
+        """Fetch the key set of `jwks_url`; True if it came. One at a time, with pauses between (`RemoteKeys`)."""
         return self._remote is not None and await self._remote.refresh()
+
+    @property
+    def has_keys(self) -> bool:
+        """Return whether tokens can be verified at all: False until the set of `jwks_url` was fetched once."""
+        return self._remote is None or self._remote.keys != ()
+
+    @property
+    def is_current(self) -> bool:
+        """Return whether the last fetch of the key set succeeded; keys that are not fetched are always current."""
+        return self._remote is None or self._remote.is_current
+
+    @property
+    def next_fetch_in(self) -> float:
+        """Return the seconds until the key set may be fetched again, 0.0 for now."""
+        return 0.0 if self._remote is None else self._remote.next_fetch_in
 
     def renew(self, settings: AuthSettings) -> None:
         """Verify with the keys of `settings` from now on, which differ from the old ones in nothing else.

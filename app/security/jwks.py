@@ -27,9 +27,13 @@ from app.security.secret_strength import SECRET_BYTES, weakness
 from dossier_realtime.protocol.http.loopback import is_loopback
 
 FETCH_TIMEOUT_SECONDS = 5.0
-"""The longest wait for a key set, in seconds."""
+"""The longest time that a fetch takes, in seconds."""
+WAIT_SECONDS = 3.0
+"""The longest wait of a caller for a fetch, in seconds: a login that waits must be answered before its own time-out."""
 FETCH_INTERVAL_SECONDS = 30.0
-"""The least time from one fetch to the next, in seconds: unknown key ids are no way to flood the issuer."""
+"""The time from a good fetch to the next, in seconds: unknown key ids are no way to flood the issuer."""
+MAX_PAUSE_SECONDS = 30.0
+"""The longest time from a failed fetch to the next, in seconds."""
 MAX_KEY_SET_BYTES = 256 * 1024
 """The largest key set, in bytes."""
 
@@ -99,31 +103,46 @@ def _usable(jwk: Any, algorithms: Iterable[str]) -> jwt.PyJWK | None:
     return key if public and strong and signs and key.algorithm_name in algorithms else None
 
 
+def pause_after(failures: int) -> float:
+    """Return the seconds from the last of so many failed fetches in a row to the next: 1, 2, 4 … 30."""
+    return min(2.0 ** min(failures - 1, 10), MAX_PAUSE_SECONDS)  # the exponent is bounded: 2.0 ** 1024 is an error
+
+
 class RemoteKeys:
-    """The key set behind a URL, kept until the next one arrives; a failed fetch changes nothing."""
+    """The key set behind a URL, kept until the next one arrives; a failed fetch leaves the keys as they were.
+
+    `is_current`: the fetch that began last has succeeded. Only then is a key that the set does not hold no key of the
+    issuer.
+    """
 
     def __init__(self, url: str, algorithms: Iterable[str], clock: Callable[[], float] = time.monotonic) -> None:
         """`clock` gives monotonic seconds."""
         self.keys: tuple[jwt.PyJWK, ...] = ()
+        self.is_current = False
         self._url = url
         self._algorithms = tuple(algorithms)
         self._clock = clock
         self._next_fetch = float("-inf")
+        self._failures = 0  # of fetches in a row
         self._fetching: asyncio.Task[bool] | None = None
 
-    async def refresh(self) -> bool:
-        """Fetch the set, or join the fetch under way; True if a set came within FETCH_TIMEOUT_SECONDS.
+    @property
+    def next_fetch_in(self) -> float:
+        """Return the seconds until another fetch may begin, 0.0 for now."""
+        return max(0.0, self._next_fetch - self._clock())
 
-        False at once if the last fetch began less than FETCH_INTERVAL_SECONDS ago.
+    async def refresh(self) -> bool:
+        """Fetch the set, or join the fetch under way; True if a set came within WAIT_SECONDS.
+
+        False at once in the time between two fetches: FETCH_INTERVAL_SECONDS after a good one, `pause_after` others.
         """
         if self._fetching is None or self._fetching.done():
-            now = self._clock()
-            if now < self._next_fetch:
+            if self.next_fetch_in:
                 return False
-            self._next_fetch = now + FETCH_INTERVAL_SECONDS
+            self.is_current = False
             self._fetching = asyncio.create_task(self._fetch(), name="fetch the key set")
         try:
-            async with asyncio.timeout(FETCH_TIMEOUT_SECONDS):
+            async with asyncio.timeout(WAIT_SECONDS):
                 return await asyncio.shield(self._fetching)  # one caller that leaves does not end it for all
         except TimeoutError:
             return False
@@ -132,8 +151,14 @@ class RemoteKeys:
         try:
             self.keys = key_set(await asyncio.to_thread(_download, self._url), self._algorithms)
         except Exception as error:  # network, TLS, HTTP or content: the keys we have go on
-            log.warning("key_set_not_fetched", url=self._url, error=str(error)[:200])
+            self._failures += 1
+            self._next_fetch = self._clock() + pause_after(self._failures)
+            log.warning("key_set_not_fetched", url=self._url, error=str(error)[:200], failures=self._failures)
             return False
+        if self._failures:
+            log.info("key_set_fetched_again", url=self._url, failures=self._failures)
+        self.is_current, self._failures = True, 0
+        self._next_fetch = self._clock() + FETCH_INTERVAL_SECONDS
         return True
 
 

@@ -22,7 +22,7 @@ class Verifier(Protocol):
     """The part of a token verifier that callers need."""
 
     async def check(self, token: str, now: float) -> Identity:
-        """Return the identity that a token proves at `now` (Unix seconds). Raises TokenError."""
+        """Return the identity that a token proves at `now` (Unix seconds). Raises TokenError and KeysUnavailable."""
 
 
 class Callers:
@@ -44,7 +44,7 @@ class Callers:
         self._seen = seen
 
     async def authenticate(self, token: str) -> Identity:
-        """Return the identity that a token proves. Raises TokenError, and TokenRevoked."""
+        """Return the identity that a token proves. Raises TokenError, TokenRevoked and KeysUnavailable."""
         identity = await self._verifier.check(token, self._clock().wall)
         if self._is_revoked(identity):
             raise TokenRevoked

@@ -24,10 +24,16 @@ from tests.harness.tokens import SECRET
 
 
 @asynccontextmanager
-async def running(data: Path, settings: Mapping[str, object] | None = None) -> AsyncIterator[Service]:
-    """Start a service on a free port of the loopback, its `port`, and stop it at the end."""
+async def running(
+    data: Path, settings: Mapping[str, object] | None = None, secret: str | None = SECRET
+) -> AsyncIterator[Service]:
+    """Start a service on a free port of the loopback, its `port`, and stop it at the end.
+
+    `secret` is that of its tokens, None where they are verified by public keys.
+    """
     asked = {**QUICK, "server.port": 0, "storage.data": str(data), **(settings or {})}
-    service = await bootstrap.build(load(None, {"DOSSIER_AUTH__SECRET": SECRET, **as_environment(asked)}))
+    secrets = {} if secret is None else {"DOSSIER_AUTH__SECRET": secret}
+    service = await bootstrap.build(load(None, {**secrets, **as_environment(asked)}))
     await service.start()
     try:
         yield service

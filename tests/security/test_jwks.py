@@ -6,8 +6,7 @@ import asyncio
 import json
 import threading
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -16,8 +15,10 @@ import pytest
 from cryptography.hazmat.primitives.asymmetric import ec, ed25519, rsa
 
 from app.security import jwks
-from app.security.auth import KeyUnknown, TokenError, TokenVerifier
+from app.security.auth import KeysUnavailable, KeyUnknown, TokenError, TokenVerifier
 from app.security.auth_settings import AuthSettings
+from tests.harness.eventually import HANG_SECONDS
+from tests.security.issuer import Issuer, KeysHandler, jwk, serving, text
 
 NOW = 1_750_000_000
 CLAIMS = {"sub": "u-1", "exp": NOW + 600, "aud": "dossier-realtime"}
@@ -26,54 +27,8 @@ SHORT = rsa.generate_private_key(public_exponent=65537, key_size=1024)  # noqa: 
 CURVE = ec.generate_private_key(ec.SECP256R1())
 
 
-def jwk(key: Any, kind: str = "RS256", /, **members: Any) -> dict[str, Any]:
-    """The public half of `key` with further members."""
-    described = jwt.get_algorithm_by_name(kind).to_jwk(key.public_key(), as_dict=True)
-    assert isinstance(described, dict)
-    return described | members
-
-
-def text(*keys: Any) -> bytes:
-    return json.dumps({"keys": keys}).encode()
-
-
 def signed(key: Any, kid: str | None, alg: str = "RS256", **claims: Any) -> str:
     return jwt.encode(CLAIMS | claims, key, alg, headers=None if kid is None else {"kid": kid})
-
-
-class Issuer(ThreadingHTTPServer):
-    """An issuer on this machine; `held` keeps its answer back until it is set."""
-
-    def __init__(self) -> None:
-        super().__init__(("127.0.0.1", 0), KeysHandler)
-        self.body = text()
-        self.status = 200
-        self.headers: dict[str, str] = {}
-        self.requests: list[str] = []
-        self.asked = threading.Event()
-        self.held = threading.Event()
-        self.held.set()
-
-    @property
-    def url(self) -> str:
-        return f"http://127.0.0.1:{self.server_port}/keys?all=1"
-
-
-class KeysHandler(BaseHTTPRequestHandler):
-    server: Issuer
-
-    def do_GET(self) -> None:
-        self.server.requests.append(self.path)
-        self.server.asked.set()
-        self.server.held.wait()
-        self.send_response(self.server.status)
-        for name, value in self.server.headers.items():
-            self.send_header(name, value)
-        self.end_headers()
-        self.wfile.write(self.server.body)
-
-    def log_message(self, *_: object) -> None:
-        """Keep the test output quiet."""
 
 
 class Clock:
@@ -82,20 +37,6 @@ class Clock:
 
     def __call__(self) -> float:
         return self.now
-
-
-@contextmanager
-def serving() -> Iterator[Issuer]:
-    issuer = Issuer()
-    thread = threading.Thread(target=issuer.serve_forever, args=(0.01,))
-    thread.start()
-    try:
-        yield issuer
-    finally:
-        issuer.held.set()
-        issuer.shutdown()
-        issuer.server_close()
-        thread.join()
 
 
 @pytest.fixture
@@ -220,27 +161,95 @@ def test_one_waiter_that_leaves_does_not_end_the_fetch_for_the_others(verifier: 
     assert len(issuer.requests) == 1
 
 
-def test_a_dead_issuer_means_a_refused_token(clock: Clock) -> None:
+def test_a_dead_issuer_says_nothing_about_a_token(clock: Clock) -> None:
     with serving() as gone:
         url = gone.url
     verifier = TokenVerifier(AuthSettings(algorithms=("RS256",), jwks_url=url), clock)
-    with pytest.raises(KeyUnknown):
+    with pytest.raises(KeysUnavailable):
         asyncio.run(verifier.check(signed(ONE, "one"), NOW))
+    assert not verifier.has_keys
 
 
-def test_an_issuer_that_never_answers_means_a_refused_token(
+def test_an_issuer_that_never_answers_says_nothing_about_a_token(
     verifier: TokenVerifier, issuer: Issuer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(jwks, "FETCH_TIMEOUT_SECONDS", 0.05)
     issuer.held.clear()
-    with pytest.raises(KeyUnknown):
+    with pytest.raises(KeysUnavailable):
         asyncio.run(verifier.check(signed(ONE, "one"), NOW))
+
+
+def test_a_token_of_a_set_that_came_after_a_failure_is_verified_and_others_are_refused(
+    verifier: TokenVerifier, issuer: Issuer, clock: Clock
+) -> None:
+    async def exercise() -> None:
+        issuer.status, issuer.body = 500, text(jwk(ONE, kid="one"))
+        with pytest.raises(KeysUnavailable):
+            await verifier.check(signed(ONE, "one"), NOW)
+        issuer.status = 200
+        clock.now += jwks.pause_after(1)
+        assert (await verifier.check(signed(ONE, "one"), NOW)).user_id == "u-1"
+        with pytest.raises(KeyUnknown):  # the set is current: no key of the issuer has this name
+            await verifier.check(signed(TWO, "made-up"), NOW)
+
+    asyncio.run(exercise())
+    assert len(issuer.requests) == 2
+
+
+def test_tokens_of_known_keys_are_verified_while_those_of_a_new_key_wait_for_the_issuer(
+    verifier: TokenVerifier, issuer: Issuer, clock: Clock
+) -> None:
+    async def rotate() -> None:
+        issuer.body = text(jwk(ONE, kid="one"))
+        await verifier.check(signed(ONE, "one"), NOW)
+        issuer.status, issuer.body = 503, text(jwk(TWO, kid="two"))
+        clock.now += jwks.FETCH_INTERVAL_SECONDS
+        with pytest.raises(KeysUnavailable):
+            await verifier.check(signed(TWO, "two"), NOW)
+        assert answers_at_once(verifier, signed(ONE, "one")) == "u-1"
+        assert verifier.has_keys
+        assert not verifier.is_current
+        for bad in (signed(TWO, "one"), signed(TWO, "two", "RS384"), "x.y.z"):  # no key could make these good
+            with pytest.raises(TokenError):
+                await verifier.check(bad, NOW)
+        issuer.status = 200
+        clock.now += verifier.next_fetch_in
+        assert (await verifier.check(signed(TWO, "two"), NOW)).user_id == "u-1"
+
+    asyncio.run(rotate())
+
+
+def test_the_pause_after_failures_grows_to_its_bound_and_begins_anew_after_a_good_fetch(
+    verifier: TokenVerifier, issuer: Issuer, clock: Clock
+) -> None:
+    async def exercise() -> list[float]:
+        pauses = []
+        for _ in range(8):
+            issuer.status = 500
+            with pytest.raises(KeysUnavailable):
+                await verifier.check(signed(ONE, "one"), NOW)
+            for n in range(20):  # a flood in the pause fetches nothing
+                with pytest.raises(KeysUnavailable):
+                    await verifier.check(signed(TWO, f"made-up-{n}"), NOW)
+            pauses.append(verifier.next_fetch_in)
+            clock.now += pauses[-1]
+        issuer.status, issuer.body = 200, text(jwk(ONE, kid="one"))
+        assert await verifier.refresh()
+        assert verifier.next_fetch_in == jwks.FETCH_INTERVAL_SECONDS
+        issuer.status = 500
+        clock.now += jwks.FETCH_INTERVAL_SECONDS
+        assert not await verifier.refresh()
+        return [*pauses, verifier.next_fetch_in]
+
+    assert asyncio.run(exercise()) == [1, 2, 4, 8, 16, 30, 30, 30, 1]
+    assert len(issuer.requests) == 10
+    assert jwks.pause_after(10_000) == jwks.MAX_PAUSE_SECONDS
 
 
 def test_a_fetch_that_no_socket_time_out_ends_keeps_nobody_waiting(
     verifier: TokenVerifier, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(jwks, "FETCH_TIMEOUT_SECONDS", 0.05)
+    monkeypatch.setattr(jwks, "WAIT_SECONDS", 0.05)
     given_up = threading.Event()
 
     def stuck_in_name_resolution(_: str) -> bytes:
@@ -250,9 +259,11 @@ def test_a_fetch_that_no_socket_time_out_ends_keeps_nobody_waiting(
     monkeypatch.setattr(jwks, "_download", stuck_in_name_resolution)
 
     async def exercise() -> None:
-        with pytest.raises(KeyUnknown):
+        with pytest.raises(KeysUnavailable):
             await verifier.check(signed(ONE, "one"), NOW)
         given_up.set()
+        monkeypatch.setattr(jwks, "WAIT_SECONDS", HANG_SECONDS)
+        assert (await verifier.check(signed(ONE, "one"), NOW)).user_id == "u-1"  # by the same fetch
 
     asyncio.run(exercise())
 
@@ -262,7 +273,7 @@ def test_an_issuer_that_dribbles_is_hung_up_on(monkeypatch: pytest.MonkeyPatch) 
     heard_out = threading.Event()
 
     class Dribble(KeysHandler):
-        def do_GET(self) -> None:
+        def do_GET(self) -> None:  # noqa: N802  the name is that of http.server
             self.send_response(200)
             self.end_headers()
             with suppress(OSError):
@@ -301,7 +312,7 @@ def test_a_bad_answer_leaves_the_keys_as_they_were(
         issuer.headers = {"Location": "/elsewhere"}
         clock.now += jwks.FETCH_INTERVAL_SECONDS
         assert not await verifier.refresh()
-        with pytest.raises(KeyUnknown):
+        with pytest.raises(KeysUnavailable):
             await verifier.check(signed(ONE, "one"), NOW)
 
     asyncio.run(exercise())

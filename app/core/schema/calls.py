@@ -333,7 +333,7 @@ CALLS: tuple[HttpCallForm, ...] = (
         "get",
         "/readyz",
         "read_readiness",
-        "Ask whether the service may be given clients. 503 has the same body.",
+        "Ask whether the service may be given clients: engine, journal, accepting, keys. 503 has the same body.",
         Said(forms.Readiness),
     ),
     HttpCallForm(

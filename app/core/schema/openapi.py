@@ -43,7 +43,7 @@ REFUSALS: dict[int, tuple[str, tuple[ErrorCode, ...]]] = {
     429: ("Too many calls, bytes or connections.", (_C.RATE_LIMIT_EXCEEDED,)),
     431: ("Too many headers.", (_C.INVALID_MESSAGE_FORMAT,)),
     500: ("A fault of the service, in its log.", (_C.INTERNAL_ERROR,)),
-    503: ("The service is full, or cannot store changes.", (_C.SERVICE_UNAVAILABLE,)),
+    503: ("The service is full, cannot store changes, or cannot verify tokens.", (_C.SERVICE_UNAVAILABLE,)),
 }
 """Each status of a refusal: when, and the error codes that come with it."""
 

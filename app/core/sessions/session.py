@@ -159,6 +159,11 @@ class Session:
         self.state = SessionState.LIVE
         return Decision("auth.token", [Send(error)])
 
+    def token_undecided(self) -> None:
+        """Go on as before a token that cannot be verified now: it was neither taken nor counted as a bad one."""
+        if self.state is SessionState.VERIFYING:
+            self.state = SessionState.AWAITING_AUTH if self.identity is None else SessionState.LIVE
+
     def opened(self, session_id: str, reconnect_count: int, ref: str | None) -> list[Effect]:
         """Take the id of the session that was registered; the client may send from now on."""
         self.session_id = session_id

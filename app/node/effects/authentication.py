@@ -15,8 +15,8 @@ from app.core.sessions.effects import OpenSession
 from app.engine.ports.control import ControlCommand
 from app.engine.ports.errors import TooManyConnections, Unavailable
 from app.engine.ports.sessions import SessionRecord
-from app.node.effects.replies import refuse_busy
-from app.security.auth import KeyUnknown, TokenError
+from app.node.effects.replies import refuse, refuse_busy
+from app.security.auth import KeysUnavailable, KeyUnknown, TokenError
 from dossier_realtime.protocol import channels
 from dossier_realtime.protocol.errors import ErrorCode
 
@@ -31,6 +31,10 @@ if TYPE_CHECKING:
     from app.node.subscriptions.subscriptions import Subscriptions
     from app.security.auth import TokenVerifier
     from dossier_realtime.protocol.authorization import Identity
+
+
+_NO_KEYS = "The keys that verify tokens cannot be fetched now; authenticate again later"
+_RENEW_AFTER_SECONDS = 10  # six renewals a minute are allowed
 
 
 class Authentication:
@@ -71,6 +75,9 @@ class Authentication:
         except TokenError as refused:
             self._token_refused(connection, asked, refused)
             return
+        except KeysUnavailable:
+            self._token_undecided(connection, asked)
+            return
         opening = self._verified(connection, asked, identity)
         if opening is not None:
             await opening
@@ -99,6 +106,16 @@ class Authentication:
         self._recorder.record_refused_token(connection.address, refused.reason, at.steady)
         self._outcomes.settle(asked, ErrorCode.INVALID_TOKEN)
         connection.apply(connection.session.token_refused(asked, at))
+
+    def _token_undecided(self, connection: Connection, asked: VerifyToken) -> None:
+        """Refuse a token that may be good. The connection stays as it is; one without a login is invited back."""
+        is_login = connection.session.identity is None
+        connection.session.token_undecided()
+        wait = None if is_login else _RENEW_AFTER_SECONDS
+        busy = refuse(connection, ErrorCode.SERVICE_UNAVAILABLE, _NO_KEYS, asked.ref, retry_after=wait)
+        self._outcomes.settle(asked, busy)
+        if is_login:
+            connection.restart()
 
     async def open_session(self, connection: Connection, asked: OpenSession) -> ErrorCode | None:
         """Open or resume the session, and answer the login; return the code of a refusal."""

@@ -117,11 +117,11 @@ class AnsweringHandler(tornado.web.RequestHandler):
             connection.stream.hold(seconds)
             self.context.records.recorder.record_pause()
 
-    def unavailable(self) -> None:
-        """Answer 503: the store does not answer, or the journal takes no entry now."""
+    def unavailable(self, message: str = "") -> None:
+        """Answer 503. Without a message: the store does not answer, or the journal takes no entry now."""
         self.set_header("Retry-After", "2")
-        words = NOT_READ if self.request.method in _READS else NOT_STORED
-        self.refuse(503, ErrorCode.SERVICE_UNAVAILABLE, words)
+        message = message or (NOT_READ if self.request.method in _READS else NOT_STORED)
+        self.refuse(503, ErrorCode.SERVICE_UNAVAILABLE, message)
 
     def write_error(self, status_code: int, **kwargs: Any) -> None:
         """Answer a failure, or a method that is not served, in the form of every error."""

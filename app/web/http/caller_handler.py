@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 from app.journal.initiator import Initiator
-from app.security.auth import TokenError
+from app.security.auth import KeysUnavailable, TokenError
 from app.services.callers import TokenRevoked
 from dossier_realtime.protocol.authorization import Fact, Right, access, decide_operator, may_see
 from dossier_realtime.protocol.errors import ErrorCode
@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from dossier_realtime.protocol.classification import ChannelPolicy
 
 BYTES: Final = "bytes"
+NO_KEYS: Final = "The keys that verify tokens cannot be fetched now; try again later"
 
 
 class CallerHandler(GuardedHandler):
@@ -49,7 +50,7 @@ class CallerHandler(GuardedHandler):
         return self.context.access.clock().steady
 
     async def authenticate(self) -> Identity | None:
-        """Return the caller's identity; None where the call was answered with 401 or 429."""
+        """Return the caller's identity; None where the call was answered with 401, 429 or 503."""
         if not self._is_authenticated:
             self._is_authenticated = True
             self._identity = await self._authenticate()
@@ -104,6 +105,10 @@ class CallerHandler(GuardedHandler):
             return None
         except TokenRevoked:
             self._unauthorized("The token is not valid; ask for a new one")
+            return None
+        except KeysUnavailable:  # the caller is not known: the call counts to its address
+            if self.admit_anonymous():
+                self.unavailable(NO_KEYS)
             return None
         self._identity = identity
         self.caller, self._clearance = identity.user_id, identity.clearance.label

@@ -63,7 +63,7 @@ export const ErrorCode = {
   CHANNEL_NOT_FOUND: "CHANNEL_NOT_FOUND",
   /** The change is to another version. Load the present one (by socket: subscribe anew). */
   VERSION_CONFLICT: "VERSION_CONFLICT",
-  /** Changes cannot be kept now. Send it again, with the same key. */
+  /** Changes cannot be kept, or tokens verified, now. Send it again, with the same key. */
   SERVICE_UNAVAILABLE: "SERVICE_UNAVAILABLE",
   /** HTTP: there is nothing at this path. */
   NOT_FOUND: "NOT_FOUND",
@@ -92,7 +92,7 @@ export const CloseCode = {
   INTERNAL_ERROR: 1011,
   /** The service restarts. */
   SERVICE_RESTART: 1012,
-  /** The service is full. */
+  /** The service is full, or cannot open the session now. */
   TRY_AGAIN_LATER: 1013,
   /** The client read too slowly; recover with `since`. */
   SLOW_CONSUMER: 4000,
