@@ -6,12 +6,13 @@ the journal of this data folder recorded: a person who can run the command can r
 
 from __future__ import annotations
 
+import asyncio
 import time
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from app.core.authorization import channel_denial
-from app.security.auth import TokenVerifier
+from app.security.auth import KeysUnavailable, TokenError, TokenVerifier
 from dossier_realtime.archive import open_journal
 from dossier_realtime.protocol.classification import HIGHEST, ChannelPolicy, ChannelSettings, Clearance
 from dossier_realtime.protocol.explanations.explanation import ACTIONS, supposed
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
     import argparse
 
     from app.configuration.config import Config
+    from dossier_realtime.protocol.authorization import Identity
 
 REFUSED = 1
 
@@ -35,7 +37,7 @@ def explain(config: Config, asked: argparse.Namespace) -> int:
         raise ValueError(denial.text)
     now = time.time()
     if asked.token:
-        identity = TokenVerifier(config.auth).verify(asked.token, now)
+        identity = _verified(config, asked.token, now)
     elif asked.sub:
         identity = supposed(asked.sub, asked.permission, asked.clearance or "")
     else:
@@ -54,6 +56,16 @@ def explain(config: Config, asked: argparse.Namespace) -> int:
         print(f"  needs     {remedy.kind} {remedy.name} = {remedy.value}")
     print(f"  settings  {'as last recorded in the journal' if recorded else 'of the configuration'}")
     return 0 if told.allowed else REFUSED
+
+
+def _verified(config: Config, token: str, now: float) -> Identity:
+    """Return the identity that a token proves. Raises ValueError, in one line, for one that proves none."""
+    try:
+        return asyncio.run(TokenVerifier(config.auth).check(token, now))
+    except TokenError as refused:
+        raise ValueError(f"the service would refuse the token: {refused.reason}; give another") from None
+    except KeysUnavailable as wrong:
+        raise ValueError(str(wrong)) from None
 
 
 def _put_recorded(policy: ChannelPolicy, channel: str, folder: Path, node: str) -> bool:
