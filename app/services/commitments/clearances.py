@@ -11,7 +11,7 @@ from collections import OrderedDict
 from contextlib import suppress
 from typing import TYPE_CHECKING, Final
 
-import structlog
+import msgspec
 
 from app.engine.ports.errors import Moved, Unavailable
 from app.engine.ports.records import RecordChange
@@ -21,55 +21,80 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
     from app.engine.ports.events import Broker
-    from app.engine.ports.records import RecordStore
+    from app.engine.ports.records import Record, RecordStore
     from dossier_realtime.protocol.authorization import Identity
 
 KIND: Final = "clearance"
 UNSEEN: Final = Clearance.INTERNAL
-_MAX_REMEMBERED: Final = 10_000  # users; the others are read from the store
+_MAX_REMEMBERED: Final = 10_000  # users; each token of the others is written
+_SPARED_SECONDS: Final = 60.0
+"""So long the same clearance is not written again: callers of polled lists show their token every few seconds."""
+
+_MAX_SKEW_SECONDS: Final = 60.0
+"""Between the clocks of nodes. A time that is further ahead was told by a clock that was set back since."""
+
 _BATCH: Final = 200
 _RETRY_SECONDS: Final = 2.0
 _KEPT_SECONDS: Final = 400 * 86_400.0
-_log = structlog.get_logger("clearances")
+
+
+class _Shown(msgspec.Struct, frozen=True):
+    """The clearance of a token, by its label, and the Unix time at which the token was shown."""
+
+    clearance: str
+    at: float
 
 
 class Clearances:
-    """The last clearance of each user, kept over restarts."""
+    """The last clearance of each user, over all nodes, kept over restarts."""
 
     def __init__(self, records: RecordStore, broker: Broker, now: Callable[[], float]) -> None:
         self._records, self._broker, self._now = records, broker, now
-        self._known: OrderedDict[str, Clearance] = OrderedDict()
-        self._unkept: dict[str, Clearance] = {}
+        self._stored: OrderedDict[str, _Shown] = OrderedDict()  # spares writes alone: other nodes write too
+        self._unkept: dict[str, _Shown] = {}
+        self._spared: dict[str, _Shown] = {}  # written when the minute is over
         self._woken = asyncio.Event()
 
     def seen(self, identity: Identity) -> None:
         """Take notice of a token that was verified and is not revoked."""
-        user = identity.user_id
-        if self._known.get(user) == identity.clearance:
+        user, shown = identity.user_id, _Shown(identity.clearance.label, self._now())
+        stored = self._stored.get(user)
+        is_same = stored is not None and stored.clearance == shown.clearance and user not in self._unkept
+        if stored is not None and is_same and 0 <= shown.at - stored.at < _SPARED_SECONDS:
+            self._spared[user] = shown
             return
-        self._known[user] = self._unkept[user] = identity.clearance
-        self._known.move_to_end(user)
-        if len(self._known) > _MAX_REMEMBERED:
-            self._known.popitem(last=False)
+        self._spared.pop(user, None)
+        self._unkept[user] = shown
         self._woken.set()
 
     async def of(self, users: Iterable[str]) -> dict[str, Clearance]:
-        """Return the clearance of each user. Raises Unavailable."""
-        asked = dict.fromkeys(users, UNSEEN)
-        absent = [user for user in asked if user not in self._known and user not in self._unkept]
-        stored = await self._records.find(KIND, absent) if absent else {}
+        """Return the clearance of each user. Raises Unavailable.
+
+        The store is always asked: the user may have shown another token at another node since.
+        """
+        asked = list(dict.fromkeys(users))
+        held = {user: self._unkept.get(user) or self._spared.get(user) for user in asked}
+        stored = await self._records.find(KIND, asked) if asked else {}
+        found = {}
         for user in asked:
-            fresh = self._unkept.get(user, self._known.get(user))
-            if fresh is not None:
-                asked[user] = fresh
-            elif user in stored:
-                asked[user] = Clearance.parse(stored[user].body.decode())
-        return asked
+            kept = _read(stored.get(user))
+            if user in self._stored:
+                self._remember(user, kept)
+            last = self._newest(held[user], kept)
+            found[user] = UNSEEN if last is None else Clearance.parse(last.clearance)
+        return found
 
     async def run(self) -> None:
         """Keep what was seen, until cancelled."""
+        loop = asyncio.get_running_loop()
+        spared_until = loop.time() + _SPARED_SECONDS
         while True:
-            await self._woken.wait()
+            with suppress(TimeoutError):
+                async with asyncio.timeout_at(spared_until):
+                    await self._woken.wait()
+            if loop.time() >= spared_until:
+                self._unkept, self._spared = self._spared | self._unkept, {}
+                spared_until = loop.time() + _SPARED_SECONDS
             self._woken.clear()
             try:
                 await self._keep()
@@ -80,17 +105,43 @@ class Clearances:
     async def _keep(self) -> None:
         while self._unkept:
             some = dict(list(self._unkept.items())[:_BATCH])
-            stored = await self._records.find(KIND, list(some))
+            records = await self._records.find(KIND, list(some))
             changes = []
-            for user, clearance in some.items():
-                body = clearance.label.encode()
-                known = stored.get(user)
-                if known is None or known.body != body:
-                    revision = 0 if known is None else known.revision
-                    changes.append(RecordChange(KIND, user, revision, body, expires=self._now() + _KEPT_SECONDS))
+            for user, shown in some.items():
+                record = records.get(user)
+                if self._newest(shown, _read(record)) is shown:  # held back by an outage, it may be the older one
+                    revision = 0 if record is None else record.revision
+                    body = msgspec.json.encode(shown)
+                    changes.append(RecordChange(KIND, user, revision, body, expires=shown.at + _KEPT_SECONDS))
             with suppress(Moved):
                 if changes:
                     await self._broker.publish([], changes=changes)
-                for user, clearance in some.items():
-                    if self._unkept.get(user) == clearance:
+                written = {change.key for change in changes}
+                for user, shown in some.items():
+                    self._remember(user, shown if user in written else _read(records.get(user)))
+                    if self._unkept.get(user) is shown:
                         del self._unkept[user]
+
+    def _newest(self, held: _Shown | None, stored: _Shown | None) -> _Shown | None:
+        """Return what was shown last: what this node holds, or what is stored."""
+        if held is None or stored is None:
+            return held or stored
+        return stored if held.at < stored.at <= self._now() + _MAX_SKEW_SECONDS else held
+
+    def _remember(self, user: str, stored: _Shown | None) -> None:
+        if stored is None:
+            return
+        self._stored[user] = stored
+        self._stored.move_to_end(user)
+        if len(self._stored) > _MAX_REMEMBERED:
+            self._stored.popitem(last=False)
+
+
+def _read(record: Record | None) -> _Shown | None:
+    """Return what a record says. One of before has the label alone, and is older than all that has a time."""
+    if record is None:
+        return None
+    label = record.body.decode()
+    if not label.startswith("{"):
+        return _Shown(label, 0.0)
+    return msgspec.json.decode(record.body, type=_Shown)
