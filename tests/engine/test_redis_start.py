@@ -19,6 +19,7 @@ from app.engine.redis.startup_checks import check_server
 from tests.harness.coroutine_tests import asynchronous
 from tests.harness.eventually import eventually_async
 from tests.harness.redis_server import RedisServer
+from tests.redis.cutting_proxy import cutting_proxy
 
 SYNCED = ("--appendonly", "yes", "--appendfsync", "always")
 
@@ -59,6 +60,34 @@ async def test_the_durability_that_is_claimed_must_be_the_servers(tmp_path: Path
         assert "0 of 2 replicas" in await refusal(synced.url, EngineOptions(durability="replicated", replicas=2))
         synced.command("CONFIG", "SET", "appendfsync", "everysec")
         assert "does not sync each write" in await refusal(synced.url, EngineOptions(durability="fsync"))
+
+
+@asynchronous
+async def test_a_setting_that_may_not_be_read_is_none(tmp_path: Path) -> None:
+    with (
+        RedisServer(tmp_path / "acl", *SYNCED) as acl,
+        RedisServer(tmp_path / "renamed", *SYNCED, "--rename-command", "CONFIG", "") as renamed,
+    ):
+        acl.command("ACL", "SETUSER", "default", "-config")
+        for server in (acl, renamed):
+            assert await found(server.url, EngineOptions(finds_durability=True)) == "memory"
+            assert "let the user call CONFIG GET" in await refusal(server.url, EngineOptions(durability="fsync"))
+
+
+@pytest.mark.parametrize("options", [EngineOptions(finds_durability=True), EngineOptions(durability="fsync")])
+@asynchronous
+async def test_a_setting_that_was_not_told_in_time_is_not_taken_for_unread(
+    tmp_path: Path, options: EngineOptions
+) -> None:
+    """A node would call its changes less safe than they are for its whole life, or advise a setting that is there."""
+    with RedisServer(tmp_path / "redis", *SYNCED) as server:
+        async with cutting_proxy(server.port) as proxy:
+            proxy.hold_answer_to = b"CONFIG"
+            with pytest.raises(EngineError, match="Redis does not answer: try again"):
+                await opened(f"redis://127.0.0.1:{proxy.port}", options)
+            assert proxy.held.is_set()
+            proxy.go_on.set()
+            assert await found(f"redis://127.0.0.1:{proxy.port}", options) == "fsync"
 
 
 @asynchronous

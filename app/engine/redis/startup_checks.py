@@ -8,6 +8,8 @@ from __future__ import annotations
 
 from typing import Final
 
+from redis.exceptions import NoPermissionError, ResponseError
+
 from app.configuration.storage_settings import redis_hosts
 from app.engine.options import EngineOptions
 from app.engine.ports.errors import EngineError, Unavailable
@@ -79,9 +81,18 @@ async def _information(client: Client) -> dict[str, str]:
 
 
 async def _setting(client: Client, name: str) -> str:
-    """Return a setting of the server; "" where it may not be read."""
+    """Return a setting of the server; "" where it may not be read. Raises Unavailable."""
     try:
-        reply: list[bytes] = await asked(execute(client, "CONFIG", "GET", name))
-    except Unavailable:
+        reply: list[bytes] = await asked(execute(client, "CONFIG", "GET", name), START_SECONDS)
+    except Unavailable as refusal:
+        if not _is_forbidden(refusal.__cause__):  # no answer says nothing of the setting
+            raise
         return ""
     return reply[1].decode() if len(reply) > 1 else ""
+
+
+def _is_forbidden(error: BaseException | None) -> bool:
+    """Return whether the server answered that the user may not call a command, or that it has none of that name."""
+    if isinstance(error, NoPermissionError):
+        return True
+    return isinstance(error, ResponseError) and "unknown command" in str(error)
