@@ -15,6 +15,7 @@ from tests.engine.events import event
 from tests.harness.coroutine_tests import asynchronous
 from tests.harness.eventually import eventually_async
 from tests.harness.redis_server import RedisServer
+from tests.redis.cutting_proxy import cutting_proxy
 from tests.redis.nodes import opened_node
 
 _DAYS_30 = 30 * 86_400
@@ -60,3 +61,27 @@ async def test_all_channels_are_found_in_pages(
         redis_server.command("CONFIG", "RESETSTAT")
         assert await node.engine.broker.channels() == names
     assert b"cmdstat_smembers" not in redis_server.command("INFO", "commandstats")
+
+
+@asynchronous
+async def test_a_channel_of_before_is_trimmed_although_the_first_look_for_it_failed(
+    redis_server: RedisServer, tmp_path: Path
+) -> None:
+    channel = "dossier:country:SA"
+    async with opened_node(redis_server.url, tmp_path.name, "n1") as before:
+        for number in range(30):
+            await before.publish(event(number, channel))
+    async with cutting_proxy(redis_server.port) as proxy:
+        url = f"redis://127.0.0.1:{proxy.port}"
+        async with opened_node(url, tmp_path.name, "n2", history_events=10, history_seconds=0) as node:
+            trimming = node.engine._trimming
+            proxy.lose_answer_to = b"SSCAN"
+            node.engine.upkeep()
+            await eventually_async(lambda: proxy.lost_answers == 1 and not trimming._is_surveying)
+            assert (await node.engine.broker.position(channel)).oldest == 1
+            node.engine.upkeep()
+
+            async def is_trimmed() -> bool:
+                return (await node.engine.broker.position(channel)).oldest == 21
+
+            await eventually_async(is_trimmed)

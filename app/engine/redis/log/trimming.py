@@ -45,7 +45,8 @@ class Trimming:
         self._touched = Ages(TOUCHED_SECONDS, store.seen, clocks.steady())
         self._next: dict[str, int] = {}  # offsets at which channels are trimmed again
         self._long: dict[str, ChannelHead] = {}
-        self._is_surveyed = False  # whether channels were found that were long before this node began
+        self._is_surveyed = False  # whether all channels were found that were long before this node began
+        self._is_surveying = False
         self._tasks: set[asyncio.Task[None]] = set()
 
     def committed(self, events: Sequence[NumberedEvent]) -> None:
@@ -78,8 +79,8 @@ class Trimming:
             self.found(channel, head)
         self._begin(self._drop_retired())
         self._begin(self._drop_touched())
-        if not self._is_surveyed:
-            self._is_surveyed = True
+        if not (self._is_surveyed or self._is_surveying):
+            self._is_surveying = True
             self._begin(self._survey())
 
     async def close(self) -> None:
@@ -93,12 +94,17 @@ class Trimming:
 
     async def _survey(self) -> None:
         """Find channels that are long and that nobody may publish on any more."""
-        with suppress(Unavailable):
+        try:
             async for names in members(self._client, self._keys.channels):
                 some = [name.decode() for name in names]
                 _, heads = await self._reader.heads(some)
                 for channel, head in zip(some, heads, strict=True):
                     self.found(channel, head)
+            self._is_surveyed = True
+        except Unavailable:
+            pass  # the next upkeep begins again
+        finally:
+            self._is_surveying = False
 
     async def _drop_retired(self) -> None:
         """Trim epochs that later ones replaced; of a document, too, nothing is kept beyond the log then."""
