@@ -60,7 +60,10 @@ class PresenceStore(Protocol):
         """Release a field of the connection's user; return as `lock`."""
 
     async def roster(self, channel: str) -> Roster:
-        """Return the present users, hidden ones aside, and the locks; the list is cut at the cap, `count` is exact."""
+        """Return the present users, hidden ones aside, and the locks; the list is cut at the cap, `count` is exact.
+
+        Raises Unavailable: nothing is answered from what was known before.
+        """
 
     async def counts(self) -> Mapping[str, int]:
         """Return the number of users of each channel that has any."""

@@ -157,7 +157,7 @@ class RedisPresence:
 
     async def roster(self, channel: str) -> Roster:
         view = self._views.get(channel)
-        if view is None:
+        if view is None or await self._views.is_behind(view):  # asked each time: in an outage nobody knows who is there
             view = ChannelView(channel, await self._views.snapshot(channel))
         return self._roster(view, None)
 

@@ -53,6 +53,11 @@ class ChannelViews:
             return view
         return await asyncio.shield(self._opening.started(channel, lambda: self._open(channel)))
 
+    async def is_behind(self, view: ChannelView) -> bool:
+        """Return whether the store has changes that a view has not. Raises Unavailable."""
+        epoch, number = await self._access.ask("HMGET", self.names(view.channel)[2], "epoch", "n")
+        return (epoch or b"").decode() != view.epoch or int(number or 0) > view.number
+
     async def snapshot(self, channel: str) -> PresenceSnapshot:
         """Return what is kept of a channel now. Raises Unavailable."""
         users, locks, meta, _ = self.names(channel)
@@ -120,10 +125,7 @@ class ChannelViews:
 
     async def _check_one(self, channel: str) -> None:
         view = self._views.get(channel)
-        if view is None:
-            return
-        epoch, number = await self._access.ask("HMGET", self.names(channel)[2], "epoch", "n")
-        if (epoch or b"").decode() != view.epoch or int(number or 0) > view.number:
+        if view is not None and await self.is_behind(view):
             self.fill(channel)
 
     async def _open(self, channel: str) -> ChannelView:
