@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import logging
+import time
+from collections.abc import Callable
 from typing import Final
 
 import msgspec
@@ -15,22 +17,26 @@ from dossier_realtime.protocol.http.comments import CommentPage
 
 _log = logging.getLogger("dashboard")
 _PAGES: Final = 2  # of a hundred each: the state keeps no more of one document
-_LATER: Final = frozenset({0, 429, 503})  # statuses after which a document is read again
+_LATER: Final = frozenset({0, 429, 502, 503, 504})
+"""Statuses after which all are read again: the service, or what stands before it, was not reached or asks to wait."""
+
+_BROKEN: Final = range(500, 600)  # every other one of these is about one document
+_BROKEN_SECONDS: Final = 60.0  # until that document is read again
 _AT_ONCE: Final = 10  # documents read in one turn, so that other users of the service wait for few calls
 
 
 class Discussions:
     """The documents whose comments are to be read: all later ones come as messages."""
 
-    def __init__(self, api: ServiceApi, state: DashboardState) -> None:
-        self._api, self._state = api, state
+    def __init__(self, api: ServiceApi, state: DashboardState, steady: Callable[[], float] = time.monotonic) -> None:
+        self._api, self._state, self._steady = api, state, steady
         self._read: set[str] = set()
-        self._unread: dict[str, None] = {}
+        self._unread: dict[str, float] = {}  # channel → the time from which it is read
 
     def follow(self, channel: str) -> None:
         """Note that the messages of a channel come from now on; the comments of a document are then read once."""
         if channels.is_in(channel, "document") and channel not in self._read:
-            self._unread[channel] = None
+            self._unread.setdefault(channel, self._steady())
 
     def begin_anew(self) -> None:
         """Read all again once each is followed anew: changes may have been missed."""
@@ -43,17 +49,23 @@ class Discussions:
         self._unread.pop(channel, None)
 
     async def read(self, token: str) -> None:
-        """Read some documents' open comments; those that cannot be read are tried no more.
+        """Read some documents' open comments; those that may not be read are tried no more.
 
-        Where the service is not reached, or asks to wait, they are read again at the next call.
+        Where the service is not reached, or asks to wait, they are read again at the next call. A document that it
+        fails at is read again after a minute.
         """
-        for channel in list(self._unread)[:_AT_ONCE]:
+        now = self._steady()
+        for channel in [channel for channel, due in self._unread.items() if due <= now][:_AT_ONCE]:
             before = self._state.discussions(channel)
             threads, status, whole = await self._listed(channel, token)
             if channel not in self._unread:
                 continue  # left while it was read
             if status in _LATER:
-                return  # the service was not reached, or asks to wait: it is read again
+                return
+            if status in _BROKEN:
+                _log.warning("the comments of %s cannot be read now (%s)", channel, status)
+                self._unread[channel] = now + _BROKEN_SECONDS
+                continue
             del self._unread[channel]
             self._read.add(channel)
             if threads is None:

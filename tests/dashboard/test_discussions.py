@@ -142,7 +142,7 @@ def test_a_list_that_goes_on_ends_no_comment_and_says_that_it_is_clipped() -> No
     assert (_threads(state), kept()) == ({"t-2"}, "")
 
 
-@pytest.mark.parametrize("status", [429, 503])
+@pytest.mark.parametrize("status", [429, 502, 503, 504])
 @asynchronous
 async def test_comments_are_asked_for_again_where_the_service_asked_to_wait(status: int) -> None:
     state, found = DashboardState(), msgspec.to_builtins(comment("t-1").payload)
@@ -154,6 +154,25 @@ async def test_comments_are_asked_for_again_where_the_service_asked_to_wait(stat
         await discussions.read("token")
         assert _threads(state) == set()
         service.answer = (200, page)
+        await discussions.read("token")
+        assert _threads(state) == {"t-1"}
+        await api.close()
+
+
+@asynchronous
+async def test_comments_at_which_the_service_fails_are_asked_for_again_after_a_minute() -> None:
+    state, found, steady = DashboardState(), msgspec.to_builtins(comment("t-1").payload), 100.0
+    page = {"document": "d-1", "version": 7, "comments": [found]}
+    with answering(500, {}) as service:
+        api = ServiceApi(service.url)
+        discussions = Discussions(api, state, lambda: steady)
+        discussions.follow("document:d-1")
+        await discussions.read("token")
+        service.answer = (200, page)
+        discussions.follow("document:d-1")
+        await discussions.read("token")
+        assert _threads(state) == set()  # each call would be one more failure of the service
+        steady += 60
         await discussions.read("token")
         assert _threads(state) == {"t-1"}
         await api.close()
