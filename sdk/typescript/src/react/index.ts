@@ -143,7 +143,7 @@ export function usePresence(channel: string | undefined): PresenceState {
     try {
       subscription = client.subscribe(channel, {
         onPresence: setPresence,
-        onError: () => setPresence(NOBODY),
+        onError: () => undefined, // what ends the subscription is told by `onEnd`; after all else it goes on
         onEnd: () => setPresence(NOBODY),
       });
     } catch {

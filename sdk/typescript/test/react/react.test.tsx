@@ -109,6 +109,21 @@ it("follows the subscription over a break, while it recovers, and to the end of 
   expect(statuses).toContain("waiting");
 });
 
+it("shows who is there after an error that ends nothing", async () => {
+  const server = new FakeServer();
+  client = new DossierRealtimeClient({ token: "ali", ...server.options });
+  const place = await shown(
+    <RealtimeProvider client={client}>
+      <Channel seen={[]} />
+    </RealtimeProvider>,
+  );
+  await until(() => place.textContent === "authenticated live 1 fine");
+  const refused = { type: "error", error_code: "RATE_LIMIT_EXCEEDED", message: "Too many presence updates", timestamp: 1, channel: CHANNEL };
+  await act(async () => [...server.sockets][0]!.deliver(refused));
+  await until(() => place.textContent!.includes("Too many"));
+  expect(place.textContent).toMatch(/^authenticated live 1 /);
+});
+
 it("keeps a document whose edits wait offline open after its component, until they are saved", async () => {
   const service = new DocumentService("text");
   const connection = service.connect("ali");
