@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator
 
 import pytest
 
-from dossier_realtime.client import DeniedError, DossierRealtimeClient
+from dossier_realtime.client import DeniedError, DossierRealtimeClient, QueueFull, TimedOut
 from dossier_realtime.client.state.effects import ShowPresence
 from dossier_realtime.client.state.presence import PresenceState
 from dossier_realtime.client.together import field_lock
@@ -131,6 +131,66 @@ def test_a_field_that_was_free_before_its_refusal_was_told_is_asked_for_again() 
                 watch(ShowPresence("dossier:mou:m1", PresenceState(locks={})))
             await eventually_async(lambda: lock.is_own)
         assert asked == ["LockField", "LockField", "UnlockField"]
+
+    run(scene())
+
+
+def test_the_holder_stays_after_a_renewal_without_an_answer_and_goes_with_a_denial(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(field_lock, "_RENEWALS", 10_000)  # of a lease
+    channel = "dossier:mou:m1"
+    answers: list[Exception | str] = ["ali"]
+    asked = 0
+
+    async def ask(command: LockField | UnlockField) -> LockState:
+        nonlocal asked
+        asked += 1
+        answer = answers[-1]
+        if isinstance(answer, Exception):
+            raise answer
+        return LockState(channel=channel, payload=LockStatePayload(field="title", user_id=answer, expires_in=300))
+
+    async def scene() -> None:
+        async with field_lock.FieldLock(channel, LockPayload("title", 300), ask, lambda: "ali", []) as lock:
+            for answer in (
+                TimedOut("no answer in time", "key"),
+                DeniedError(ErrorCode.SERVICE_UNAVAILABLE, "try again later", channel),
+                "bea",
+                QueueFull("as many wait"),
+            ):
+                answers.append(answer)
+                before = asked
+                await eventually_async(lambda count=before: asked > count + 1)  # type: ignore[misc]
+                assert lock.holder.user_id == ("ali" if "bea" not in answers else "bea")
+            answers.append(DeniedError(ErrorCode.PERMISSION_DENIED, "no right to write any more", channel))
+            await eventually_async(lambda: lock.holder == LockStatePayload(field="title"))
+
+    run(scene())
+
+
+@pytest.mark.parametrize("is_answered", [True, False])
+def test_the_holder_goes_when_the_lease_is_over_that_was_told(
+    monkeypatch: pytest.MonkeyPatch, *, is_answered: bool
+) -> None:
+    monkeypatch.setattr(field_lock, "_RENEWALS", 100)  # of a lease
+    taken = LockStatePayload(field="title", user_id="ali", expires_in=1)
+    asked: list[str] = []
+
+    async def ask(command: LockField | UnlockField) -> LockState:
+        asked.append(type(command).__name__)
+        if len(asked) > 1 and is_answered:
+            raise TimedOut("no answer in time", "key")
+        if asked[1:] == ["LockField"]:
+            await asyncio.Event().wait()
+        return LockState(channel="dossier:mou:m1", payload=taken)
+
+    async def scene() -> None:
+        payload = LockPayload("title", 5)
+        async with field_lock.FieldLock("dossier:mou:m1", payload, ask, lambda: "ali", []) as lock:
+            await eventually_async(lambda: len(asked) > 1)
+            assert lock.is_own
+            await eventually_async(lambda: lock.holder == LockStatePayload(field="title"))
 
     run(scene())
 

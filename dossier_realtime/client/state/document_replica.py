@@ -41,7 +41,8 @@ RELOAD_INTERVAL_SECONDS = 1.0  # between two loads; bounds the requests to a ser
 
 _ID_PATH = "$.payload.op_id"  # in the refusal of an id that was given to another edit
 _CURSOR = "cursor"  # the ref of every cursor message: its refusal is not reported
-_FOR_NOW = (ErrorCode.RATE_LIMIT_EXCEEDED, ErrorCode.SERVICE_UNAVAILABLE, ErrorCode.INTERNAL_ERROR)
+FOR_NOW = (ErrorCode.RATE_LIMIT_EXCEEDED, ErrorCode.SERVICE_UNAVAILABLE, ErrorCode.INTERNAL_ERROR)
+"""The codes of refusals that pass by themselves."""
 
 Followed = RemoteOperation | responses.OperationAck | CursorPosition | CursorGone | DocumentStateEvent | DocumentComment
 """The messages of a subscribed document that its replica follows."""
@@ -262,7 +263,7 @@ class DocumentReplica:
     def refused(self, error: responses.ErrorMessage, now: float) -> list[Effect] | None:
         """Handle an error; None where it is not about this document's operation or cursor."""
         if error.ref == _CURSOR and error.channel == self.channel:
-            if error.error_code in _FOR_NOW:
+            if error.error_code in FOR_NOW:
                 self._caret.renew(now + (error.retry_after or RETRY_AFTER_SECONDS))
             elif error.error_code is ErrorCode.VERSION_CONFLICT:  # what is under way to this client comes first
                 self._caret.renew(now + RELOAD_INTERVAL_SECONDS)
@@ -286,7 +287,7 @@ class DocumentReplica:
                 self._hold_until = now + (RETRY_AFTER_SECONDS if self._id_was_taken else 0)
                 self._doubtful, self._id_was_taken = False, True
                 return [ErrorReport(why, self.channel), *self._send(now)]
-            case code if code in _FOR_NOW:
+            case code if code in FOR_NOW:
                 wait = error.retry_after or RETRY_AFTER_SECONDS
                 self._hold_until = now + wait
                 if code is ErrorCode.RATE_LIMIT_EXCEEDED:

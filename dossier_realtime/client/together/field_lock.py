@@ -20,8 +20,9 @@ from dossier_realtime.protocol.documents.field_locks import (
     UnlockPayload,
 )
 
-from ..errors import ConnectionClosed, RealtimeError
+from ..errors import ConnectionClosed, DeniedError, RealtimeError
 from ..io.client_calls import ClientCalls
+from ..state.document_replica import FOR_NOW
 from ..state.effects import ShowPresence
 
 _RENEWALS = 3  # of a lease, while it runs
@@ -48,7 +49,12 @@ class FieldLock:
     ) -> None:
         self.channel, self.field = channel, payload.field
         self.holder = LockStatePayload(field=payload.field)
-        """The state that the service told last: `user_id`, `name` and `expires_in` of the holder."""
+        """The state that the service told last: `user_id`, `name` and `expires_in` of the holder.
+
+        Without `user_id` once a renewal was denied, or could not be told before the lease was over.
+        """
+        self._told_at = 0.0  # by the clock of the loop
+        self._lapse: asyncio.TimerHandle | None = None  # runs while the holder may not be known any more
         self._payload, self._ask, self._user_id = payload, ask, user_id
         self._watched, self._freed = watched, asyncio.Event()
         self._is_asked_for = False
@@ -64,12 +70,12 @@ class FieldLock:
 
         Raises DeniedError, QueueFull, TimedOut and ConnectionClosed.
         """
-        self.holder = (await self._ask(LockField(channel=self.channel, payload=self._payload))).payload
+        self._told((await self._ask(LockField(channel=self.channel, payload=self._payload))).payload)
         return self.is_own
 
     async def release(self) -> None:
         """Release the field, if the user has it. Raises as `take`."""
-        self.holder = (await self._ask(UnlockField(channel=self.channel, payload=UnlockPayload(self.field)))).payload
+        self._told((await self._ask(UnlockField(channel=self.channel, payload=UnlockPayload(self.field)))).payload)
 
     async def __aenter__(self) -> Self:
         self._watched.append(self._look)  # before: it may be free as soon as it is told to be taken
@@ -89,8 +95,24 @@ class FieldLock:
             self._renewing.cancel()
             with suppress(asyncio.CancelledError):
                 await self._renewing
+        self._no_lapse()
         with suppress(RealtimeError):  # without a connection it ends by itself
             await self.release()
+
+    def _told(self, holder: LockStatePayload) -> None:
+        self._no_lapse()
+        self.holder, self._told_at = holder, asyncio.get_running_loop().time()
+
+    def _lapse_later(self) -> None:
+        """Let the holder be nobody once the lease that was told is over."""
+        self._no_lapse()
+        until = self._told_at + (self.holder.expires_in or 0)
+        self._lapse = asyncio.get_running_loop().call_at(until, self._told, LockStatePayload(field=self.field))
+
+    def _no_lapse(self) -> None:
+        if self._lapse is not None:
+            self._lapse.cancel()
+            self._lapse = None
 
     def _look(self, shown: ShowPresence) -> None:
         """Note that the field of another user has become free: it is asked for once then."""
@@ -108,12 +130,17 @@ class FieldLock:
                     await self._freed.wait()
                     self._is_asked_for = True
             self._freed.clear()
+            if self.is_own:
+                self._lapse_later()  # the answer may take longer than the lease
             try:
                 await self.take()
-            except ConnectionClosed:
-                return
-            except RealtimeError:
-                self.holder = LockStatePayload(field=self.field)  # denied now; the next attempt may not be
+            except RealtimeError as error:
+                if isinstance(error, DeniedError) and error.error_code not in FOR_NOW:
+                    self._told(LockStatePayload(field=self.field))  # denied now; the next attempt may not be
+                else:
+                    self._lapse_later()  # no answer says nothing of the lease
+                if isinstance(error, ConnectionClosed):
+                    return
 
 
 class LockCalls(ClientCalls):

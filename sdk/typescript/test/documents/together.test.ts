@@ -1,7 +1,7 @@
 /** Comments, suggestions, soft locks and pairs of documents, against the FakeServer. */
 import { afterEach, expect, it, vi } from "vitest";
 import { type DocumentComment, documentPair, hold, openDocument, type SharedDocument } from "../../src/documents/index.js";
-import { CallRefused, DossierRealtimeClient, type Presence } from "../../src/index.js";
+import { CallRefused, DeniedError, DossierRealtimeClient, type Presence, type RealtimeConnection, TimedOut } from "../../src/index.js";
 import { FakeServer } from "../../src/testing/index.js";
 
 const clients: DossierRealtimeClient[] = [];
@@ -139,6 +139,41 @@ it("holds a lock on a clause, which the other sees taken", async () => {
   await lock.release();
   expect(lock.isOwn).toBe(false);
   await vi.waitFor(() => expect(seen.at(-1)).toBe(""));
+});
+
+it("keeps the holder of a lock while nothing is known, until its lease is over, and not after a denial", async () => {
+  let answer: () => Promise<unknown> = () => Promise.reject(new TimedOut("no answer in time", "key"));
+  const held = { type: "lock_state", channel: "document:paper", payload: { field: "title", user_id: "ali", expires_in: 60 } };
+  const request = vi.fn(() => answer());
+  const client = { userId: "ali", request, on: () => () => undefined } as unknown as RealtimeConnection;
+  const renewals = (count: number): Promise<unknown> => vi.advanceTimersByTimeAsync(count * 20_000);
+  vi.useFakeTimers();
+  try {
+    request.mockResolvedValueOnce(held);
+    const lock = await hold(client, "document:paper", "title", { seconds: 60 });
+    await renewals(1);
+    answer = () => Promise.reject(new DeniedError("SERVICE_UNAVAILABLE", "try again later", "document:paper"));
+    await renewals(1);
+    expect([request.mock.calls.length, lock.holder.user_id]).toEqual([3, "ali"]);
+    await renewals(1);
+    expect(lock.holder).toEqual({ field: "title" });
+    answer = () => Promise.resolve(held);
+    await renewals(1);
+    expect(lock.isOwn).toBe(true);
+    answer = () => new Promise(() => undefined);
+    await renewals(2);
+    expect(lock.isOwn).toBe(true);
+    await renewals(1);
+    expect(lock.isOwn).toBe(false);
+    answer = () => Promise.reject(new DeniedError("PERMISSION_DENIED", "no right to write", "document:paper"));
+    request.mockResolvedValueOnce(held);
+    const other = await hold(client, "document:paper", "title", { seconds: 60 });
+    await renewals(1);
+    expect(other.holder).toEqual({ field: "title" });
+    [lock, other].forEach((each) => each.end());
+  } finally {
+    vi.useRealTimers();
+  }
 });
 
 it("pairs a document with its counterpart in another language", async () => {

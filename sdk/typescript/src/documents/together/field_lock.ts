@@ -1,7 +1,8 @@
 /** A soft lock on a field or a clause: it says to others that the user works there, and refuses no edit. */
 import type { RealtimeConnection } from "../../client/interface.js";
-import { ConnectionClosed } from "../../errors.js";
+import { ConnectionClosed, DeniedError } from "../../errors.js";
 import type { LockStatePayload } from "../../protocol.js";
+import { isForNow } from "../refusals.js";
 
 const LEASE = 30; // seconds
 const RENEWALS = 3; // of a lease, while it runs
@@ -13,8 +14,13 @@ const RENEWALS = 3; // of a lease, while it runs
  * `client.presence(channel).locks` has all of a channel.
  */
 export class FieldLock {
-  /** The state that the service told last: `user_id`, `name` and `expires_in` of the holder. */
+  /**
+   * The state that the service told last: `user_id`, `name` and `expires_in` of the holder. Without `user_id` once a
+   * renewal was denied, or could not be told before the lease was over.
+   */
   holder: LockStatePayload;
+  private toldAt = 0; // in milliseconds
+  private lapse: ReturnType<typeof setTimeout> | undefined; // runs while the holder may not be known any more
   private timer: ReturnType<typeof setTimeout> | undefined;
   private isReleased = false;
   private unwatch: (() => void) | undefined; // ends the look for the moment in which the field is free
@@ -41,7 +47,7 @@ export class FieldLock {
     this.watch();
     const answer = await this.client.request({ type: "lock", channel, payload: { field, seconds } });
     if (answer.type === "lock_state" && !this.isReleased) {
-      this.holder = answer.payload;
+      this.told(answer.payload);
       this.renewLater();
     }
     return this.isOwn;
@@ -53,7 +59,7 @@ export class FieldLock {
     this.end();
     const answer = await this.client.request({ type: "unlock", channel, payload: { field } });
     if (answer.type === "lock_state") {
-      this.holder = answer.payload;
+      this.told(answer.payload);
     }
   }
 
@@ -63,6 +69,20 @@ export class FieldLock {
     this.unwatch?.();
     this.unwatch = undefined;
     clearTimeout(this.timer);
+    clearTimeout(this.lapse);
+  }
+
+  private told(holder: LockStatePayload): void {
+    clearTimeout(this.lapse);
+    this.holder = holder;
+    this.toldAt = performance.now();
+  }
+
+  /** Let the holder be nobody once the lease that was told is over. */
+  private lapseLater(): void {
+    clearTimeout(this.lapse);
+    const until = this.toldAt + (this.holder.expires_in ?? 0) * 1000;
+    this.lapse = setTimeout(() => this.told({ field: this.field }), Math.max(0, until - performance.now()));
   }
 
   private watch(): void {
@@ -81,10 +101,15 @@ export class FieldLock {
   }
 
   private async renew(): Promise<void> {
+    if (this.isOwn) this.lapseLater(); // the answer may take longer than the lease
     try {
       await this.take();
     } catch (error) {
-      this.holder = { field: this.field }; // denied now; the next attempt may not be
+      if (error instanceof DeniedError && !isForNow(error.errorCode)) {
+        this.told({ field: this.field }); // denied now; the next attempt may not be
+      } else if (!this.isReleased) {
+        this.lapseLater(); // no answer says nothing of the lease
+      }
       if (!(error instanceof ConnectionClosed) && !this.isReleased) {
         this.renewLater();
       }
