@@ -16,6 +16,7 @@ from pathlib import Path
 
 import pytest
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+from structlog.testing import capture_logs
 
 from app.journal import store
 from app.journal.signatures.checkpoints import Checkpointer, CheckpointSchedule
@@ -292,6 +293,26 @@ def test_a_command_signs_and_its_failure_is_said(tmp_path: Path) -> None:
     with pytest.raises(OSError, match="printed no signature by"):
         outer.sign("export", b"text")
     assert not (data / PRIVATE).exists()
+
+
+def test_a_head_that_cannot_be_read_is_said_until_a_checkpoint_is_made(tmp_path: Path) -> None:
+    data = tmp_path / "data"
+    vouched(data, [], rounds=1, into_chain=False)
+    folder = data / "journal"
+    told = Checkpointer(folder, NODE, Signer(data), [], lambda detail: None, CheckpointSchedule(0, 1), lambda: 11)
+    head = folder / f"{NODE}.head"
+    aside = head.rename(folder / "aside")
+    head.mkdir()
+    with capture_logs() as logs:
+        for _ in range(2):
+            asyncio.run(told.look())
+    assert ("could not be read" in told.trouble, told.made) == (True, 0)
+    assert [line["log_level"] for line in logs] == ["error"]
+    head.rmdir()
+    aside.rename(head)
+    asyncio.run(told.look())
+    assert (told.trouble, told.made) == ("", 1)
+    told.close()
 
 
 # Where they are sent

@@ -104,11 +104,14 @@ class Checkpointer:
                 sink.close()
 
     def _make(self, *, always: bool) -> Checkpoint | None:
-        """Sign the head and send it on; None when nothing is due, or cannot be signed."""
+        """Sign the head and send it on; None when nothing is due, or it cannot be read or signed."""
         try:
             head = read_head(self._folder, self._node)
-        except OSError:
-            return None  # the journal's writer has the same trouble, and says so
+        except OSError as wrong:  # the writer does not read it, and may go on
+            if not self.trouble:
+                _log.error("the journal's head could not be read, so no checkpoint is made", reason=str(wrong))
+            self.trouble = f"the journal's head could not be read: {wrong}"
+            return None
         now = time.monotonic()
         if head is None or head.seq <= self._last_seq or not (always or self._is_due(head.seq, now)):
             return None
