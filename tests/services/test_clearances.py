@@ -32,10 +32,11 @@ class Stopped:
     """The broker of an engine; while it is `away` nothing can be stored."""
 
     def __init__(self, broker: Broker) -> None:
-        self.broker, self.away, self.written = broker, False, 0
+        self.broker, self.away, self.written, self.refused = broker, False, 0, 0
 
     async def publish(self, events: list[object], *, changes: list[RecordChange]) -> object:
         if self.away:
+            self.refused += 1
             raise Unavailable
         self.written += len(changes)
         return await self.broker.publish([], changes=changes)
@@ -125,9 +126,9 @@ def test_what_an_outage_held_back_replaces_nothing_newer(tmp_path: Path, setting
         async with served(setting, tmp_path, SetClock()) as (a, b):
             a.broker.away = True
             a.show(SECRET)
-            await asyncio.sleep(0.05)  # it is tried, in vain
+            await eventually_async(lambda: a.broker.refused > 0)
             b.show(INTERNAL)
-            await until_stored(b, INTERNAL)
+            await eventually_async(lambda: not b.clearances._unkept)  # `b` says it before it is stored
             a.broker.away = False
             b.show(INTERNAL)
             await eventually_async(lambda: not a.clearances._unkept)
