@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from app.core.domain import documents
 from app.core.domain.documents import EditError, VersionedDocument
 from app.core.domain.motions import Motion
 from app.services.editing import far_behind
@@ -115,13 +116,13 @@ def test_the_blocks_of_a_document_are_made_once_and_few_are_met(
 
             it.engine.broker.read = counted  # type: ignore[assignment, method-assign]  # counts, and reads
             met: list[int] = []
-            move = far_behind.core.move_far
+            move = documents.move_far
 
             def moved(edit: EditPayload, length: int, path: Sequence[Motion], tip: int) -> Operation | None:
                 met.append(len(path))
                 return move(edit, length, path, tip)
 
-            monkeypatch.setattr(far_behind.core, "move_far", moved)
+            monkeypatch.setattr(documents, "move_far", moved)
             for _ in range(3):
                 await late(it, EditPayload("insert", 0, 128, "x"))
             assert len(met) == 3
