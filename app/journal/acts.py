@@ -85,7 +85,8 @@ _PAGES_SECONDS = 60.0
 class Act:
     """One act. `channel` is the one that it is done on, or that its subject was derived from ("": none).
 
-    `items`: the single things that it adds, each as JSON, where they are more than `after` holds.
+    `items`: the single things that it adds, each as JSON, where they are more than `after` holds. `versions`: of the
+    documents in `channels`, in their order; like a channel's name, each is for those alone who may see that channel.
     """
 
     verb: Verb
@@ -96,6 +97,7 @@ class Act:
     before: Facts | None = None
     after: Facts | None = None
     items: tuple[str, ...] = ()
+    versions: tuple[int, ...] = ()
     text: CallText = field(default_factory=CallText)
     withholds_reason: bool = False
     """True where its subject is classified above its channels: the reason stands with the subject alone."""
@@ -113,6 +115,7 @@ class Act:
             "before": _json(self.before),
             "after": _json(self.after),
             "items": list(self.items),
+            "versions": [f"{name} {version}" for name, version in zip(self.channels, self.versions, strict=False)],
             **self.text.detail(),
         }
         return {name: value for name, value in told.items() if value not in ("", [])}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
 from contextlib import contextmanager
 from itertools import count
@@ -174,3 +175,31 @@ def test_both_texts_are_known_as_read_and_the_pair_to_those_alone_who_see_both(
         assert seen.status_code == 200
         assert english in seen.text
         assert arabic not in seen.text
+
+
+def test_an_administrator_of_one_side_learns_of_what_was_done_to_a_pair_and_nothing_of_the_other_side(
+    service: Service, paired: tuple[str, str]
+) -> None:
+    english, arabic = paired
+    with caller(service, "ali", "write:document:*") as http:
+        write(http, arabic, ARABIC.replace("كل", "جميع"), 1)
+        for document in (english, arabic):
+            assert http.post(f"{document}/pair/translated", json={"clauses": ["article-1"]}).status_code == 200
+    journal, channel = f"{service.http}/v1/journal", f"document:{english}"
+    with caller(service, "half", f"admin:{channel}", clearance="secret") as http:
+        seen = http.get(journal, params={"channel": channel, "context": "true"})
+    assert arabic not in seen.text
+    mine, others = marks_in(seen)
+    assert (mine["subject"], mine["channels"], mine["versions"]) == (english, [channel], [f"{channel} 1"])
+    assert (others["channels"], others["versions"]) == ([channel], [f"{channel} 1"])
+    assert not {others[name] for name in ("subject", "before", "after")} - {""}
+    with caller(service, "op", "admin:*", clearance="secret") as http:
+        whole = [act for act in marks_in(http.get(journal)) if channel in act["channels"]]
+    assert [sorted(act["versions"]) for act in whole] == [[f"document:{arabic} 2", f"{channel} 1"]] * 2
+
+
+def marks_in(export: httpx.Response) -> list[Json]:
+    """Return the details of the acts of an export that marked clauses."""
+    headers = [json.loads(line).get("header", {}) for line in export.text.splitlines()]
+    acts = [header["detail"] for header in headers if header.get("kind") == "act"]
+    return [detail for detail in acts if detail["verb"] == "mark_translated"]

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Final
 
 import msgspec
 
+from dossier_realtime.protocol import channels
 from dossier_realtime.protocol.authorization import Grant
 from dossier_realtime.recording.entry import Header
 from dossier_realtime.recording.joined import headers_of
@@ -28,6 +29,7 @@ _CONNECTIONS: Final = frozenset({"open", "renewed", "close", "conflated"})
 _EXPORT: Final = "export_journal"
 _CALLS: Final = frozenset({"act", "http"})
 _PERSONAL: Final = ("address", "token")
+_OF_SUBJECT: Final = ("subject", "before", "after", "reason", "query")
 
 
 class Scope:
@@ -69,13 +71,19 @@ class Scope:
 def trimmed(header: Header, pattern: Pattern) -> Header:
     """Return the header with no more than concerns channels that fit a pattern: neither addresses nor ids of tokens."""
     detail = header.detail | {name: "" for name in _PERSONAL if name in header.detail}
+    subject = str(detail.get("subject", ""))
     if detail.get("subject_kind") == "token":
         detail["subject"] = ""
-    permissions, channels = detail.get("permissions"), detail.get("channels")
+    elif detail.get("subject_kind") == "document" and not pattern.matches(channels.document(subject)):
+        detail |= {name: "" for name in _OF_SUBJECT if name in detail}  # a counterpart of one that fits
+    permissions, named = detail.get("permissions"), detail.get("channels")
     if isinstance(permissions, list):
         detail["permissions"] = [text for text in permissions if _grants(text, pattern)]
-    if isinstance(channels, list):
-        detail["channels"] = [name for name in channels if pattern.matches(name)]
+    if isinstance(named, list):
+        detail["channels"] = [name for name in named if pattern.matches(name)]
+    versions = detail.get("versions")
+    if isinstance(versions, list):
+        detail["versions"] = [text for text in versions if pattern.matches(text.partition(" ")[0])]
     via = "token:" if header.via.startswith("token:") else header.via
     if detail == header.detail and via == header.via:
         return header

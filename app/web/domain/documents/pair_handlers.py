@@ -5,7 +5,10 @@ Source: docs/protocol.md#two-languages.
 
 from __future__ import annotations
 
+import dataclasses
 from typing import TYPE_CHECKING, ClassVar
+
+import msgspec
 
 from app.core import authorization
 from app.journal.acts import Act
@@ -206,9 +209,11 @@ class TranslatedClausesHandler(PairCallHandler):
             sides = await pairs.sides(pair, said.version, said.counterpart_version)
             asked = "all" if said.clauses is None else ", ".join(said.clauses)[:500]
             facts: Facts = {"clauses": asked, "version": sides.own_version}
-            await self.act(
-                _act("mark_translated", pair.own, pair.other, before={"marked": len(pair.marks)}, after=facts)
-            )
+            act = _act("mark_translated", pair.own, pair.other, before={"marked": len(pair.marks)}, after=facts)
+            # Replays of the journal find the marked words by these: `clauses` in the facts may be cut.
+            items = tuple(msgspec.json.encode(key).decode() for key in said.clauses or ())
+            versions = (sides.own_version, sides.other_version)
+            await self.act(dataclasses.replace(act, items=items, versions=versions))
             keys = await pairs.mark(pair, sides, said.clauses, identity.user_id)
         except UnknownClauseError as unknown:
             text = f"There is no clause {unknown.key[:64]!r} in both documents; GET …/pair lists them"
