@@ -1,4 +1,7 @@
-"""The documents of a recording: an initial text, and every edit with its author. Pure."""
+"""The documents of a recording: an initial text, and every edit with its author. Pure.
+
+Times of edits are milliseconds since the player begins.
+"""
 
 from __future__ import annotations
 
@@ -9,11 +12,10 @@ import msgspec
 from dossier_realtime.ot.flat import listed, units_of
 from dossier_realtime.protocol import channels
 from dossier_realtime.protocol.commands import FlatOperation
-from dossier_realtime.recording.recording import Recording
 from dossier_realtime.recording.replay.documents import DocumentHistory, RecordedEdit
 
 if TYPE_CHECKING:
-    from dossier_realtime.recording.entry import Header
+    from dossier_realtime.recording.recording import Recording
 
 MAX_DOCUMENTS = 50
 MAX_EDITS = 20_000  # of one document
@@ -21,56 +23,18 @@ _KINDS = {"insert": 0, "delete": 1, "format": 2}
 _BATCH = 3
 
 
-class RecordedPairs:
-    """The pairs of documents and their counterparts, folded from the acts that made them and took them apart."""
-
-    def __init__(self) -> None:
-        self._counterparts: dict[str, str] = {}
-        self._acts: dict[int, tuple[str, str, str]] = {}  # by seq, until their outcome
-
-    def take(self, header: Header) -> None:
-        """Take the next entry."""
-        if header.kind == "act" and header.detail.get("verb") in ("pair_documents", "part_documents"):
-            names = header.detail.get("channels")
-            if isinstance(names, list) and len(names) == 2:
-                self._acts[header.seq] = str(header.detail["verb"]), str(names[0]), str(names[1])
-        elif header.kind == "outcome" and header.cause in self._acts:
-            verb, own, other = self._acts.pop(header.cause)
-            if header.detail.get("outcome") == "failed":
-                return
-            for name, counterpart in ((own, other), (other, own)):
-                self._counterparts.pop(name, None)
-                if verb == "pair_documents":
-                    self._counterparts[name] = counterpart
-
-    def of(self, channel: str) -> str | None:
-        """Return the channel of a document's counterpart."""
-        return self._counterparts.get(channel)
-
-
-def documents(
-    recording: Recording, since: float, until: float, pairs: RecordedPairs | None = None
-) -> list[dict[str, Any]]:
-    """Return the documents that were edited before `until`, the busiest first. Times are ms since `since`.
-
-    `beside`: the place of the document's counterpart in this list.
-    """
-    named = [channel for channel in recording.index.fanouts if channels.is_in(channel, "document")]
-    histories = []
-    for channel in named:
+def histories(recording: Recording) -> list[DocumentHistory]:
+    """Return the documents of a recording, the busiest first."""
+    found = []
+    for channel in recording.index.fanouts:
+        if not channels.is_in(channel, "document"):
+            continue
         try:
-            histories.append(recording.document(channel))
+            found.append(recording.document(channel))
         except KeyError:
             continue  # cursors alone, or a document whose text is not in the recording
-    histories.sort(key=lambda history: (-len(history.edits), history.name))
-    shown = histories[:MAX_DOCUMENTS]
-    told = [written(history, since, until) for history in shown]
-    places = {history.name: place for place, history in enumerate(shown)}
-    for history, one in zip(shown, told, strict=True):
-        other = None if pairs is None else pairs.of(history.name)
-        if other in places:
-            one["beside"] = places[other]
-    return told
+    found.sort(key=lambda history: (-len(history.edits), history.name))
+    return found[:MAX_DOCUMENTS]
 
 
 def written(history: DocumentHistory, since: float, until: float) -> dict[str, Any]:

@@ -10,7 +10,8 @@ from collections.abc import Sequence
 from typing import Any
 
 from dashboard.language.i18n import LANGUAGES, Language, direction, locale, say, translations_for
-from dashboard.playback.document_text import RecordedPairs, documents
+from dashboard.playback.document_text import histories, written
+from dashboard.playback.paired_texts import paired_texts
 from dashboard.playback.replay import Replay
 from dashboard.playback.timeline_marks import TimelineMarks
 from dashboard.screen.blocks import Block
@@ -22,6 +23,7 @@ from dashboard.state.store import DashboardState
 from dossier_realtime.protocol.authorization import reader
 from dossier_realtime.protocol.classification import Clearance
 from dossier_realtime.recording.recording import Recording
+from dossier_realtime.rich_text.clause_words import CLAUSE_WORDS
 
 PLAYER_PAGES = (
     *("overview", "presence", "documents", "alerts", "briefs", "limits"),
@@ -60,17 +62,18 @@ def playback(
         last -= cut
         end = index.times[last - 1]
     states = _States(pages, languages, since, max(_MIN_STEP_SECONDS, (end - since) / _MAX_STATES))
-    lanes, pairs = TimelineMarks(since), RecordedPairs()
+    lanes = TimelineMarks(since)
     for number in range(last):
         entry, at = index.entry(number), index.times[number]
         if number == first:  # before the first rendering: earlier entries are not counted
             states.replay.begin(since)
         states.until(at)
-        pairs.take(entry.header)
         lanes.take(entry, at, shown=number >= first)
         states.replay.take(entry)
     states.tell(end)
     report = recording.verify()
+    texts = histories(recording)
+    documents = [written(text, since, end) for text in texts]
     return {
         "start": since,
         "length": round(1000 * (end - since)),
@@ -79,6 +82,7 @@ def playback(
         "proof": {"ok": report.ok, "fault": "" if report.fault is None else str(report.fault)},
         "languages": {
             language: {
+                "clauses": CLAUSE_WORDS[language]._asdict(),
                 "words": translations_for(language, "js.") | translations_for(language, "player."),
                 "locale": locale(language),
                 "direction": direction(language),
@@ -88,7 +92,8 @@ def playback(
             for language in languages
         },
         **lanes.told(),
-        "documents": documents(recording, since, end, pairs),
+        "documents": documents,
+        "pairs": paired_texts(recording.pairs, texts, [each["first"] for each in documents], since, end),
     }
 
 

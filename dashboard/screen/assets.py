@@ -7,7 +7,10 @@ from pathlib import Path
 
 ASSETS = Path(__file__).parents[1] / "assets"
 SCRIPTS, STYLE_SHEETS, TEMPLATES = ASSETS / "js", ASSETS / "css", ASSETS / "templates"
-PLAYER_SCRIPTS = ("js/prose.js", "js/drawing.js", "js/document_text.js", "js/timeline_marks.js", "js/player.js")
+PLAYER_SCRIPTS = (
+    *("js/prose.js", "js/drawing.js", "js/document_text.js", "js/clause_rows.js", "js/timeline_marks.js"),
+    "js/player.js",
+)
 PAGE_SCRIPTS = (*PLAYER_SCRIPTS, "js/strip.js", "js/page_component.js")
 STYLES = ("css/theme.css", "css/page_component.css", "css/player.css")
 

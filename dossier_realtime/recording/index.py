@@ -36,7 +36,7 @@ class _Key(msgspec.Struct, gc=False):
 
 
 _keys = msgspec.json.Decoder(_Key)
-RARE = frozenset({"start", "stop", "open", "renewed", "close", "settings", "gap"})
+RARE = frozenset({"start", "stop", "open", "renewed", "close", "settings", "gap", "restored", "act", "outcome"})
 
 
 def unreadable(number: int, wrong: Exception) -> ValueError:

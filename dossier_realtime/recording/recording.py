@@ -20,8 +20,9 @@ from .names import TYPES, channel_pattern, did_you_mean, must_be_in, must_be_tex
 from .proof.verify import Report
 from .relationships import history as relationships
 from .relationships.scoring import HealthPolicy
-from .replay import documents
+from .replay import documents, pairs
 from .replay.documents import DocumentHistory
+from .replay.pairs import PairReplay, RecordedPairs
 from .replay.timeline import RecordedState
 from .replay.transcript import Frame, delivery, span, transcript
 
@@ -29,6 +30,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
     from dossier_realtime.protocol.channels import Pattern
+    from dossier_realtime.rich_text.clause_words import WordLanguage
 
     from .moments import Moment
     from .relationships.history import HealthHistory
@@ -72,6 +74,7 @@ class Recording:
         self._source = source
         self._found: Index | None = None
         self._folded: tuple[int, RecordedState] = (0, RecordedState())
+        self._pairs: RecordedPairs | None = None
 
     @property
     def index(self) -> Index:
@@ -254,14 +257,38 @@ class Recording:
         must_be_text(name, "the name of a document")
         return documents.history(self.index, name if channels.is_in(name, "document") else channels.document(name))
 
-    def side_by_side(self, first: str, second: str, moment: Moment | None = None, tz: Zone = UTC) -> SideBySide:
-        """Return a text and its translation in two columns, clause by clause; a notebook shows them as a table.
+    def side_by_side(
+        self,
+        first: str,
+        second: str,
+        moment: Moment | None = None,
+        tz: Zone = UTC,
+        language: WordLanguage = "en",
+    ) -> SideBySide:
+        """Return a text and its translation in two columns, one row a clause; a notebook shows them as a table.
 
-        At a time, by default the last that is recorded. Raises KeyError as `document`.
+        Texts and the status of each clause are those of a time, by default of the end of the recording. A status that
+        rests on what was done before the recording is `unknown`. Raises KeyError as `document`.
         """
-        both = (self.document(first), self.document(second))
-        one, other = (each.document_at(each.last if moment is None else each.version_at(moment, tz)) for each in both)
-        return SideBySide(one, other, (first, second))
+        one, other = self.document(first), self.document(second)
+        at = self.span[1] if moment is None else unix(moment, tz)
+        texts = [each.document_at(each.last if moment is None else each.version_at(at)) for each in (one, other)]
+        names = self.pairs.names(one.name, other.name)
+        is_turned = names.first != one.name
+        sides = (other, one) if is_turned else (one, other)
+        marks = PairReplay(self.pairs, names, *sides).until(at)
+        if marks is not None and is_turned:
+            marks = marks.swapped()
+        return SideBySide(texts[0], texts[1], (first, second), marks, language)
+
+    @property
+    def pairs(self) -> RecordedPairs:
+        """The pairs of documents that acts made and took apart, with their marks; made on first use."""
+        if self._pairs is None:
+            self._pairs = RecordedPairs()
+            for number in sorted(number for kind in pairs.KINDS for number in self.index.rare[kind]):
+                self._pairs.take(self.index.entry(number).header, self.index.times[number])
+        return self._pairs
 
     def health(self, name: str, policy: HealthPolicy | None = None) -> HealthHistory:
         """Return the course of a relationship's score, `relationship:mou-7` or `mou-7`, up to the end of the recording.

@@ -1,4 +1,4 @@
-"""Two texts side by side, clause by clause, each in its direction; a notebook shows them as a table."""
+"""Two texts side by side, one row a clause with its status, each in its direction; a notebook shows them as a table."""
 
 from __future__ import annotations
 
@@ -10,42 +10,66 @@ from typing import TYPE_CHECKING
 from dossier_realtime.ot.document import Document, Run
 from dossier_realtime.ot.units import Units
 
+from .clause_words import CLAUSE_WORDS
 from .clauses import clauses
 from .html_text import escaped, html_body
-from .pairing import aligned
+from .known_clauses import NO_MARKS, clause_rows
 
 if TYPE_CHECKING:
+    from .clause_words import ClauseWords, WordLanguage
     from .clauses import Clause
+    from .known_clauses import ClauseRow, KnownMarks
 
 _TABLE = "width:100%;table-layout:fixed;border-collapse:collapse"
-_CELL = "width:50%;vertical-align:top;white-space:pre-wrap;overflow-wrap:anywhere;padding:.4em .8em;text-align:start"
+_ANY = "vertical-align:top;overflow-wrap:anywhere;padding:.4em .8em;text-align:start"
+_CELL = f"white-space:pre-wrap;{_ANY}"
+_NARROW = f"width:9em;{_ANY}"
+_MARKED = ";background:#fff3a3;color:#1a1a1a"  # of a status that asks for a translator
 
 
 @dataclass(frozen=True, slots=True)
 class SideBySide:
-    """Two documents in two columns: what belongs together is on one row.
+    """Two documents in two columns, one row a clause, with its key and its status.
 
-    `titles` stand above the columns. The columns keep their places, whatever the direction of the page is.
+    `titles` stand above the columns. `marks` are those that are known, None where the texts themselves may have been
+    others. The words are in `language`, and the table runs in its direction, whatever that of the page is.
     """
 
     first: Document
     second: Document
     titles: tuple[str, str] = ("", "")
+    marks: KnownMarks | None = NO_MARKS
+    language: WordLanguage = "en"
 
-    def rows(self) -> list[tuple[Clause | None, Clause | None]]:
-        """Return the clauses of both, by the keys of their headings and markers."""
-        return aligned(clauses(self.first), clauses(self.second))
+    def rows(self) -> list[ClauseRow]:
+        """Return the clauses of both, by the keys of their headings and markers, each with its status."""
+        return clause_rows(clauses(self.first), clauses(self.second), self.marks)
 
     def html(self) -> str:
         """Return the table. It holds no script, makes no request, and every text in it is escaped."""
+        words = CLAUSE_WORDS[self.language]
+        narrow = "".join(f'<th scope="col" style="{_NARROW}">{word}</th>' for word in (words.clause, words.status))
         heads = "".join(f'<th scope="col" dir="auto" style="{_CELL}">{escaped(title)}</th>' for title in self.titles)
-        head = f"<thead><tr>{heads}</tr></thead>\n" if any(self.titles) else ""
         one, other = _Column(self.first), _Column(self.second)
-        body = "".join(f"<tr>{one.cell(own)}{other.cell(theirs)}</tr>\n" for own, theirs in self.rows())
-        return f'<table dir="ltr" style="{_TABLE}">\n{head}<tbody>\n{body}</tbody></table>'
+        body = "".join(
+            f"<tr>{_head(row, words)}{one.cell(row.first)}{other.cell(row.second)}</tr>\n" for row in self.rows()
+        )
+        return (
+            f'<table lang="{words.language}" dir="{words.direction}" style="{_TABLE}">\n'
+            f"<thead><tr>{narrow}{heads}</tr></thead>\n<tbody>\n{body}</tbody></table>"
+        )
 
     def _repr_html_(self) -> str:
         return self.html()
+
+
+def _head(row: ClauseRow, words: ClauseWords) -> str:
+    """Return the cells of a clause's key and status."""
+    style = _NARROW + (_MARKED if row.status in ("changed", "missing") else "")
+    return (
+        f'<th scope="row" style="{_NARROW}"><bdi dir="ltr">{escaped(row.key)}</bdi></th>'
+        f'<td style="{style}">{escaped(words.of(row))}</td>'
+    )
 
 
 class _Column:

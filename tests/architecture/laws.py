@@ -98,7 +98,8 @@ PURE = (
     *(f"dashboard.language.{name}" for name in ("i18n", "translations")),
     *(f"dashboard.screen.{name}" for name in ("blocks", "view_model", "listing", "viewer", "pane", "panes", "details")),
     *(f"dashboard.screen.{name}" for name in ("service_strip", "country_tiles")),
-    *(f"dashboard.playback.{name}" for name in ("replay", "player_data", "timeline_marks", "document_text")),
+    *(f"dashboard.playback.{name}" for name in ("replay", "player_data", "timeline_marks")),
+    *(f"dashboard.playback.{name}" for name in ("document_text", "paired_texts")),
     f"{CLIENT}.state",
     f"{CLIENT}.errors",
 )

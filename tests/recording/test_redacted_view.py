@@ -101,6 +101,7 @@ QUESTIONS: dict[str, Callable[[Recording, Scene], object]] = {
     "side_by_side": lambda recording, _: answered(
         lambda name, _: str(recording.side_by_side(name, name)), DOCUMENT.removeprefix("document:"), 0
     ),
+    "pairs": lambda recording, _: [(names, recording.pairs.changes(names)) for names in recording.pairs],
     "health": lambda recording, _: [
         answered(lambda name, _: recording.health(name).published, channel, 0)
         for channel in channels_of(recording)

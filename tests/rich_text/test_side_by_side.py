@@ -8,6 +8,7 @@ from hypothesis import given
 
 from dossier_realtime.ot.document import Document
 from dossier_realtime.protocol.commands import Attributes
+from dossier_realtime.rich_text.clause_words import CLAUSE_WORDS
 from dossier_realtime.rich_text.side_by_side import SideBySide
 from tests.rich_text.rich_documents import documents, rich
 
@@ -45,7 +46,10 @@ def test_clauses_that_belong_together_are_on_one_row_each_in_its_direction() -> 
     first = rich([("Article 1 Scope\n", Attributes(heading=2)), ("Five <b>years.\nArticle 2\nx", Attributes())])
     second = Document.of("المادة ١ النطاق\nخمس سنوات.\nالمادة ٣\nس")
     page = SideBySide(first, second, ("English & more", "العربية")).html()
-    titles, scope, other, lone = _Table(page).rows
+    rows = _Table(page).rows
+    assert [row[0][1] for row in rows] == ["Clause", "article-1", "article-3", "article-2"]
+    assert [row[1][1] for row in rows] == ["Status", "unknown", "missing on one side", "missing on one side"]
+    titles, scope, other, lone = (row[2:] for row in rows)
     assert titles == [("auto", "English & more"), ("auto", "العربية")]
     assert [direction for direction, _ in scope] == ["ltr", "rtl"]
     assert [text.split("\n") for _, text in scope] == [
@@ -57,13 +61,19 @@ def test_clauses_that_belong_together_are_on_one_row_each_in_its_direction() -> 
     assert '<h2 dir="ltr">Article 1 Scope</h2>' in page
 
 
+def test_the_table_runs_in_the_direction_of_its_words() -> None:
+    page = SideBySide(Document.of("1. a"), Document.of("1. b"), language="ar").html()
+    assert page.startswith('<table lang="ar" dir="rtl"')
+    assert CLAUSE_WORDS["ar"].unknown in page
+
+
 @given(documents, documents)
 def test_both_texts_are_whole_in_the_table_and_nothing_in_them_is_markup(first: Document, second: Document) -> None:
     table = _Table(SideBySide(first, second).html())
     assert table.tags <= {
-        *("table", "tbody", "tr", "td", "p", "h1", "h2", "h3", "ul", "ol", "li"),
+        *("table", "thead", "tbody", "tr", "th", "td", "bdi", "p", "h1", "h2", "h3", "ul", "ol", "li"),
         *("strong", "em", "u", "s", "mark", "a"),
     }
     for column, document in enumerate((first, second)):
-        shown = "".join(row[column][1] for row in table.rows)
+        shown = "".join(row[2 + column][1] for row in table.rows)
         assert sorted("".join(shown.split())) == sorted("".join(document.content.split()))

@@ -5,6 +5,7 @@ const WINDOWS = [0, 600, 60, 10] // seconds that the lanes show; 0: all
 const IDLE = 2_000 // ms without a frame, after which time is skipped
 const LISTED = 14 // frames before the cursor
 const AUTHORS = 8 // styles of authors
+const STATUS_TONES = { translated: "good", changed: "warn", missing: "warn", untranslated: "info", unknown: "info" } // of clauses
 
 // Unpacks the data of a player: base64 of gzip of JSON
 function unpacked(packed) {
@@ -28,7 +29,7 @@ function mountPlayer(host, data, { language, theme, switches }) {
 }
 
 function player(data, view, redraw) {
-  const { words, locale, direction, pages, states } = data.languages[view.language]
+  const { words, locale, direction, pages, states, clauses: terms_of } = data.languages[view.language]
   const root = document.createElement("div")
   const zone = view.zone ? { timeZone: view.zone } : {} // else the reader's own
   const tools = drawing({ words, locale, root, perform: () => {}, now: () => 1000 * data.start + view.at, zone })
@@ -192,53 +193,97 @@ function player(data, view, redraw) {
   stateBox.append(make("h2", {}, words.state), make("div", { class: "toolbar tabs" }, ...(tabs.length > 1 ? tabs : [])), asOf, shown, paper)
 
   const drafts = data.documents.map((each) => ({ ...each, ...documentText(each) }))
+  const pairs = data.pairs.map((each) => ({ ...each, ...clauseMoments(each) }))
   const sheet = (label) => make("div", { class: "paper", dir: "auto", tabindex: 0, role: "region", "aria-label": label })
   const text_of = sheet(words.document_text)
   const text_beside = sheet(words.beside_text)
+  const clauses = make("div", { class: "clauses", tabindex: 0, role: "region", "aria-label": words.clauses })
+  const papers = make("div", { class: "papers" }, text_of, text_beside)
+  const unpaired = make("p", { class: "since" }, words.unpaired)
   const authors = make("ul", { class: "authors" })
   const version = make("p", { class: "since" })
   let written = ""
+  let besides = null
   if (drafts.length) {
     const named = drafts.map(({ name }, number) => [number, inert(name)])
-    const besides = choice(words.beside, [[-1, words.nothing_beside], ...named], beside(), (number) => {
+    besides = choice(words.beside, [[-1, words.nothing_beside], ...named], beside(), (number) => {
       view.beside[view.document] = number
       render()
     })
     const chosen = choice(words.document, named, view.document, (number) => {
       view.document = number
-      besides.querySelector("select").value = beside()
       render()
     })
     const choices = make("div", { class: "toolbar" }, chosen, ...(drafts.length > 1 ? [besides] : []))
-    paper.append(make("h2", {}, words.document_text), choices, version, make("div", { class: "papers" }, text_of, text_beside), authors)
+    paper.append(make("h2", {}, words.document_text), choices, version, unpaired, papers, clauses, authors)
   }
 
-  // The number of the document that stands beside the chosen one: as a reader chose, else its counterpart, else -1
+  // The number of the document that stands beside the chosen one: as a reader chose, else its counterpart then, else -1
   function beside() {
-    return view.beside[view.document] ?? drafts[view.document].beside ?? -1
+    if (view.document in view.beside) return view.beside[view.document]
+    const pair = pairs.find(({ first, second, at }) => [first, second].includes(view.document) && at(view.at))
+    return pair ? pair.first + pair.second - view.document : -1
   }
 
   function write() {
     paper.hidden = pages[view.page][0] !== "documents" || !drafts.length
     if (paper.hidden) return
-    const draft = drafts[view.document]
-    const edits = draft.count(view.at)
-    const other = drafts[beside()]
-    const others = other ? other.count(view.at) : 0
-    const now = [view.document, edits, beside(), others].join(" ")
+    const [own, other] = [view.document, beside()]
+    besides.querySelector("select").value = other
+    const pair = pairs.find(({ first, second }) => [first, second].includes(own) && first + second - own === other)
+    const moment = pair?.at(view.at)
+    const edits = [own, other].map((number) => drafts[number]?.count(view.at) ?? 0)
+    const now = [own, other, ...edits, moment?.place].join(" ")
     if (written === now) return
     written = now
-    version.textContent = say(words.version, { version: numbers.format(draft.first + edits) })
-    const look = (number) => (number < 0 ? "author" : `author a${number % AUTHORS}`)
+    version.textContent = said_version(own, edits[0])
+    version.hidden = Boolean(moment)
+    unpaired.hidden = other < 0 || Boolean(moment)
+    papers.hidden = Boolean(moment)
+    clauses.hidden = !moment
+    clauses.replaceChildren(...(moment ? [clause_table(pair, moment, own === pair.first ? [0, 1] : [1, 0])] : []))
+    const whole = moment ? [] : [own, other].filter((number) => number >= 0)
+    const texts = [text_of, text_beside]
+    texts.forEach((text) => text.replaceChildren())
+    whole.forEach((number, place) => texts[place].replaceChildren(...spans(drafts[number], drafts[number].runs(edits[place]))))
+    text_beside.hidden = other < 0
+    const named = (number) => drafts[number].authors.map((each, author) => make("li", {}, make("span", { class: look(author) }, isolated(each))))
+    const titled = (number) => [make("li", {}, isolated(drafts[number].name), ":"), ...named(number)]
+    authors.replaceChildren(...(moment ? [own, other].flatMap(titled) : named(own)))
+  }
+
+  const said_version = (number, edits) => say(words.version, { version: numbers.format(drafts[number].first + edits) })
+  const look = (author) => (author < 0 ? "author" : `author a${author % AUTHORS}`)
+
+  // The elements of runs of a text, by author and attributes
+  function spans(draft, runs) {
     const dress = (look) => Object.entries(look).filter(([, value]) => value).map(([what, value]) => (value === true ? what : `${what}-${value}`))
-    const lines = (draft, edits) =>
-      draft.runs(edits).map((run) =>
-        make("span", { class: [look(run.author), ...dress({ ...run.look, link: run.look.link ? true : null, alternative: run.look.alternative ? true : null })].join(" "), title: inert(draft.authors[run.author] ?? words.before), ...(run.look.alternative ? { "data-alternative": inert(run.look.alternative) } : {}) }, inert(run.text)),
-      )
-    text_of.replaceChildren(...lines(draft, edits))
-    text_beside.hidden = !other
-    text_beside.replaceChildren(...(other ? lines(other, others) : []))
-    authors.replaceChildren(...draft.authors.map((each, number) => make("li", {}, make("span", { class: look(number) }, isolated(each)))))
+    return runs.map((run) =>
+      make("span", { class: [look(run.author), ...dress({ ...run.look, link: run.look.link ? true : null, alternative: run.look.alternative ? true : null })].join(" "), title: inert(draft.authors[run.author] ?? words.before), ...(run.look.alternative ? { "data-alternative": inert(run.look.alternative) } : {}) }, inert(run.text)),
+    )
+  }
+
+  // The clauses of a pair, one row each; `sides` are those of its texts, the chosen one first
+  function clause_table(pair, { edits, cuts, rows }, sides) {
+    const numbered = [pair.first, pair.second]
+    const parts = sides.map((side) => clauseParts(drafts[numbered[side]].runs(edits[side]), cuts[side]))
+    const heads = sides.map((side) => make("th", { scope: "col" }, isolated(drafts[numbered[side]].name), " ", make("span", { class: "since" }, said_version(numbered[side], edits[side]))))
+    const cell = (side, column, place) => {
+      if (place < 0) return make("td")
+      const [, direction] = cuts[side][place + 1]
+      const lines = clauseLines(parts[column][place], direction)
+      return make("td", { class: "paper", dir: direction }, ...lines.map((line) => make("div", { dir: line.direction }, ...spans(drafts[numbered[side]], line.runs))))
+    }
+    const line = ([key, status, changed, ...places]) =>
+      make("tr", {}, make("th", { scope: "row" }, isolated(key, { dir: "ltr" })), make("td", {}, badge(said_status(status, changed, sides), STATUS_TONES[status])), ...sides.map((side, column) => cell(side, column, places[side])))
+    const head = make("tr", {}, make("th", { scope: "col" }, terms_of.clause), make("th", { scope: "col" }, terms_of.status), ...heads)
+    return make("table", {}, make("thead", {}, head), make("tbody", {}, ...rows.map(line)))
+  }
+
+  function said_status(status, changed, sides) {
+    if (status !== "changed") return terms_of[status]
+    const named = sides.map((side, column) => changed.includes(["first", "second"][side]) && ["first", "second"][column]).filter(Boolean)
+    return terms_of.changed.replace("{}", terms_of[named.length > 1 ? "both" : named[0]])
   }
 
   function turn(number) {

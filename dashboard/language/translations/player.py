@@ -113,6 +113,11 @@ TRANSLATIONS: dict[str, tuple[str, str]] = {
     "player.beside": ("Beside it", "إلى جانبه"),
     "player.nothing_beside": ("nothing", "لا شيء"),
     "player.beside_text": ("The text beside it, by author", "النص المجاور، حسب الكاتب"),
+    "player.clauses": ("The clauses of both texts", "بنود النصّين"),
+    "player.unpaired": (
+        "No pair of these two is recorded at this moment: it is unknown which clauses changed since their translation",
+        "لا إقران مسجّلاً بين هذين النصّين في هذه اللحظة: لا يُعرف أي البنود تغيّر منذ ترجمته",
+    ),
     "player.document_text": ("The text, by author", "النص، حسب الكاتب"),
     "player.version": ("Version {version}", "الإصدار {version}"),
     "player.before": ("from before this recording", "من قبل هذا التسجيل"),

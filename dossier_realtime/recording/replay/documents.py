@@ -54,7 +54,8 @@ class Piece(NamedTuple):
 class DocumentHistory:
     """The versions of a document. `first` is the first one with a known text, `last` the last.
 
-    `since`: the time (Unix seconds) from which on the version in force is known; None: from the beginning on.
+    `since`: the time (Unix seconds) from which on the version in force is known; None: from the beginning on. `ends`:
+    the time from which on it is not, because a version is not in the recording.
     """
 
     def __init__(
@@ -64,10 +65,12 @@ class DocumentHistory:
         base: tuple[int, Document],
         since: float | None = None,
         notes: NotesHistory | None = None,
+        ends: float = inf,
     ) -> None:
         self.name = name
         self.edits = edits
         self.since = since
+        self.ends = ends
         self._notes = notes or NotesHistory()
         self.first, document = base
         self._texts = [document]
@@ -166,6 +169,10 @@ class DocumentHistory:
             raise KeyError(f"{self.name} is recorded from {begins} on; of what it said before nothing is known")
         return self.first + bisect_right(self.edits, at, key=lambda edit: edit.at)
 
+    def is_known(self, at: float) -> bool:
+        """Return whether the text in force at a time (Unix seconds) is the one that this history gives."""
+        return (self.since is None or at >= self.since) and at < self.ends
+
     def version(self, place: Place, tz: Zone = UTC) -> int:
         """Return the version of a version or a time. Raises KeyError where it is not recorded."""
         asked, at = version_or_time(place, tz)
@@ -184,9 +191,13 @@ def history(index: Index, channel: str) -> DocumentHistory:
     KeyError where the recording holds nothing of it.
     """
     found: dict[int, RecordedEdit] = {}
+    versions_told: list[tuple[str, int, float]] = []
     for number in index.fanouts.get(channel, ()):
         header, frame, _ = index.entry(number)
-        if header.offset and frame is not None and header.kind in ("fanout", "recovered"):
+        if header.offset and header.kind in ("fanout", "recovered"):
+            versions_told.append((header.epoch, header.offset, index.times[number]))
+            if frame is None:
+                continue
             with suppress(*UNFIT):  # the history ends before a version that cannot be read
                 payload = _operations.decode(frame).payload
                 found.setdefault(header.offset, RecordedEdit(header.offset, index.times[number], payload))
@@ -201,7 +212,19 @@ def history(index: Index, channel: str) -> DocumentHistory:
     edits: list[RecordedEdit] = []
     while base[0] + len(edits) + 1 in found:
         edits.append(found[base[0] + len(edits) + 1])
-    return DocumentHistory(channel, edits, base, since, _notes(index, channel))
+    ends = _ends(index, versions_told, base[0] + len(edits), edits[-1].at if edits else 0.0)
+    return DocumentHistory(channel, edits, base, since, _notes(index, channel), ends)
+
+
+def _ends(index: Index, told: list[tuple[str, int, float]], last: int, at: float) -> float:
+    """Return the time from which on a text is not known: of a version behind a hole, or of another history."""
+    epoch = told[0][0]
+    lost = [time for other, version, time in told if version > last or other != epoch]
+    for number in index.rare["gap"]:  # the next version may have been in it
+        since = index.entry(number).header.detail.get("since")
+        if index.times[number] >= at:
+            lost.append(max(at, since) if isinstance(since, int | float) else at)
+    return min(lost, default=inf)
 
 
 def _notes(index: Index, channel: str) -> NotesHistory:
