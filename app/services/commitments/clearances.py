@@ -9,9 +9,9 @@ from __future__ import annotations
 import asyncio
 from collections import OrderedDict
 from contextlib import suppress
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, NamedTuple
 
-import msgspec
+import structlog
 
 from app.engine.ports.errors import Moved, Unavailable
 from app.engine.ports.records import RecordChange
@@ -27,22 +27,33 @@ if TYPE_CHECKING:
 KIND: Final = "clearance"
 UNSEEN: Final = Clearance.INTERNAL
 _MAX_REMEMBERED: Final = 10_000  # users; each token of the others is written
-_SPARED_SECONDS: Final = 60.0
+_SPARED_SECONDS: Final = 300.0
 """So long the same clearance is not written again: callers of polled lists show their token every few seconds."""
 
-_MAX_SKEW_SECONDS: Final = 60.0
-"""Between the clocks of nodes. A time that is further ahead was told by a clock that was set back since."""
+_MAX_SKEW_SECONDS: Final = 5.0
+"""Between the clocks of nodes. Of two tokens that were shown at two nodes within it, the lower one counts."""
 
+_MAX_AHEAD_SECONDS: Final = 60.0
+"""A time that is further ahead was told by a clock that was set back since."""
+
+_EXACT: Final = 0.01  # seconds: a store may round a time
 _BATCH: Final = 200
 _RETRY_SECONDS: Final = 2.0
 _KEPT_SECONDS: Final = 400 * 86_400.0
 
+_log = structlog.get_logger("commitments")
 
-class _Shown(msgspec.Struct, frozen=True):
-    """The clearance of a token, by its label, and the Unix time at which the token was shown."""
 
-    clearance: str
+class _Shown(NamedTuple):
+    """The clearance of a token, and the Unix time at which the token was shown; `is_here`: at this node.
+
+    A record has the label as its body, and the time as its end, less `_KEPT_SECONDS`: nodes of earlier versions write
+    and read it so.
+    """
+
+    clearance: Clearance
     at: float
+    is_here: bool
 
 
 class Clearances:
@@ -57,7 +68,7 @@ class Clearances:
 
     def seen(self, identity: Identity) -> None:
         """Take notice of a token that was verified and is not revoked."""
-        user, shown = identity.user_id, _Shown(identity.clearance.label, self._now())
+        user, shown = identity.user_id, _Shown(identity.clearance, self._now(), is_here=True)
         stored = self._stored.get(user)
         is_same = stored is not None and stored.clearance == shown.clearance and user not in self._unkept
         if stored is not None and is_same and 0 <= shown.at - stored.at < _SPARED_SECONDS:
@@ -77,11 +88,11 @@ class Clearances:
         stored = await self._records.find(KIND, asked) if asked else {}
         found = {}
         for user in asked:
-            kept = _read(stored.get(user))
+            kept = self._read(stored.get(user))
             if user in self._stored:
                 self._remember(user, kept)
             last = self._newest(held[user], kept)
-            found[user] = UNSEEN if last is None else Clearance.parse(last.clearance)
+            found[user] = UNSEEN if last is None else last.clearance
         return found
 
     async def run(self) -> None:
@@ -109,24 +120,43 @@ class Clearances:
             changes = []
             for user, shown in some.items():
                 record = records.get(user)
-                if self._newest(shown, _read(record)) is shown:  # held back by an outage, it may be the older one
+                if self._newest(shown, self._read(record)) is shown:  # held back by an outage, it may be the older one
                     revision = 0 if record is None else record.revision
-                    body = msgspec.json.encode(shown)
+                    body = shown.clearance.label.encode()
                     changes.append(RecordChange(KIND, user, revision, body, expires=shown.at + _KEPT_SECONDS))
             with suppress(Moved):
                 if changes:
                     await self._broker.publish([], changes=changes)
                 written = {change.key for change in changes}
                 for user, shown in some.items():
-                    self._remember(user, shown if user in written else _read(records.get(user)))
+                    self._remember(user, shown if user in written else self._read(records.get(user)))
                     if self._unkept.get(user) is shown:
                         del self._unkept[user]
 
     def _newest(self, held: _Shown | None, stored: _Shown | None) -> _Shown | None:
-        """Return what was shown last: what this node holds, or what is stored."""
+        """Return what was shown last: what this node holds, or what is stored.
+
+        Where the clocks of two nodes cannot tell, it is the lower one: nobody is told what they may not know.
+        """
         if held is None or stored is None:
             return held or stored
-        return stored if held.at < stored.at <= self._now() + _MAX_SKEW_SECONDS else held
+        if not stored.is_here and abs(held.at - stored.at) <= _MAX_SKEW_SECONDS:
+            return held if held.clearance <= stored.clearance else stored
+        return stored if held.at < stored.at <= self._now() + _MAX_AHEAD_SECONDS else held
+
+    def _read(self, record: Record | None) -> _Shown | None:
+        """Return what a record says; None where there is none, or none that this version can read."""
+        if record is None:
+            return None
+        try:
+            clearance = Clearance.parse(record.body.decode())
+        except ValueError:
+            _log.warning("a clearance cannot be read; is it of another version?", user=record.key)
+            return None
+        at = 0.0 if record.expires is None else record.expires - _KEPT_SECONDS
+        mine = self._stored.get(record.key)
+        is_mine = mine is not None and mine.is_here and mine.clearance == clearance and abs(mine.at - at) < _EXACT
+        return _Shown(clearance, at, is_here=is_mine)
 
     def _remember(self, user: str, stored: _Shown | None) -> None:
         if stored is None:
@@ -135,13 +165,3 @@ class Clearances:
         self._stored.move_to_end(user)
         if len(self._stored) > _MAX_REMEMBERED:
             self._stored.popitem(last=False)
-
-
-def _read(record: Record | None) -> _Shown | None:
-    """Return what a record says. One of before has the label alone, and is older than all that has a time."""
-    if record is None:
-        return None
-    label = record.body.decode()
-    if not label.startswith("{"):
-        return _Shown(label, 0.0)
-    return msgspec.json.decode(record.body, type=_Shown)
