@@ -118,7 +118,7 @@ class Service:
         for name, task in tasks.items():
             background.repeat(name, task)
         if self.config.auth.jwks_url:
-            background.repeat("keys", self._refresh_keys)
+            background.repeat("keys", self._follow_keys)
 
     def handle_signals(self) -> None:
         """Let SIGTERM and SIGINT end `run` with a drain, and SIGHUP read keys and certificate again.
@@ -219,10 +219,8 @@ class Service:
     async def _report(self) -> None:
         await report(self._parts.aggregator, self.engine, self.node.hub.members, self._clock)
 
-    async def _refresh_keys(self) -> None:
-        while True:
-            await self.verifier.refresh()
-            await asyncio.sleep(_KEY_REFRESH_SECONDS if self.verifier.is_current else self.verifier.next_fetch_in)
+    async def _follow_keys(self) -> None:
+        await self.verifier.follow(_KEY_REFRESH_SECONDS)
 
     async def _sweep_documents(self) -> None:
         while True:

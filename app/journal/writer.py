@@ -51,7 +51,7 @@ from dossier_realtime.recording.entry import (
 from dossier_realtime.recording.joined import encode_joined
 
 SEGMENT_BYTES: Final = 64 * 1024 * 1024
-SEGMENT_SECONDS: Final = 86_400.0  # a closed segment is compressed, to a fifth: none stays open for longer than a day
+SEGMENT_SECONDS: Final = 86_400.0  # after which the next entry begins a segment: a closed one is compressed, to a fifth
 WAKE_ENTRIES: Final = 1_000
 WAKE_SECONDS: Final = 0.05
 SYNC_SECONDS: Final = 1.0

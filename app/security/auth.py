@@ -19,8 +19,10 @@ from app.security.auth_settings import AuthSettings
 from app.security.claims import Claims, TokenError, TokenHeader, identify, in_words, read_claims, split_token
 from dossier_realtime.protocol.authorization import Identity
 
-__all__ = ["REFUSAL", "KeyUnknown", "KeysUnavailable", "TokenError", "TokenVerifier"]
+__all__ = ["NO_KEYS", "REFUSAL", "KeyUnknown", "KeysUnavailable", "TokenError", "TokenVerifier"]
 
+NO_KEYS = "the key set cannot be fetched"
+"""The reason in the log for a token that cannot be judged."""
 REFUSAL = "The token is not valid; ask for a new one and authenticate again"
 """The message to the client, whatever the reason."""
 MAX_TOKEN_BYTES = 4096
@@ -102,6 +104,11 @@ class TokenVerifier:
     async def refresh(self) -> bool:
         """Fetch the key set of `jwks_url`; True if it came. One at a time, with pauses between (`RemoteKeys`)."""
         return self._remote is not None and await self._remote.refresh()
+
+    async def follow(self, seconds: float) -> None:
+        """Fetch the key set each so many seconds, and soon again after a fetch that failed; until cancelled."""
+        if self._remote is not None:
+            await self._remote.follow(seconds)
 
     @property
     def has_keys(self) -> bool:

@@ -125,11 +125,27 @@ class RemoteKeys:
         self._next_fetch = float("-inf")
         self._failures = 0  # of fetches in a row
         self._fetching: asyncio.Task[bool] | None = None
+        self._has_failed = asyncio.Event()
 
     @property
     def next_fetch_in(self) -> float:
         """Return the seconds until another fetch may begin, 0.0 for now."""
         return max(0.0, self._next_fetch - self._clock())
+
+    async def follow(self, seconds: float) -> None:
+        """Fetch the set each so many seconds, and again after `pause_after` where a fetch failed; until cancelled.
+
+        That of a token with an unknown key counts too: the next one must not wait until the seconds are over.
+        """
+        while True:
+            self._has_failed.clear()
+            await self.refresh()
+            if not self.is_current:
+                await asyncio.sleep(self.next_fetch_in)
+                continue
+            with suppress(TimeoutError):
+                async with asyncio.timeout(seconds):
+                    await self._has_failed.wait()
 
     async def refresh(self) -> bool:
         """Fetch the set, or join the fetch under way; True if a set came within WAIT_SECONDS.
@@ -153,6 +169,7 @@ class RemoteKeys:
         except Exception as error:  # network, TLS, HTTP or content: the keys we have go on
             self._failures += 1
             self._next_fetch = self._clock() + pause_after(self._failures)
+            self._has_failed.set()
             log.warning("key_set_not_fetched", url=self._url, error=str(error)[:200], failures=self._failures)
             return False
         if self._failures:

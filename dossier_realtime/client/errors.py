@@ -5,6 +5,9 @@ from __future__ import annotations
 from dossier_realtime.protocol.errors import CloseCode, ErrorCode
 from dossier_realtime.protocol.fields import Position, Text
 
+FOR_NOW = (ErrorCode.RATE_LIMIT_EXCEEDED, ErrorCode.SERVICE_UNAVAILABLE, ErrorCode.INTERNAL_ERROR)
+"""The codes of refusals that say nothing of what was asked: the same may be taken later."""
+
 
 class RealtimeError(Exception):
     """The base of every exception that the SDK defines."""

@@ -176,9 +176,12 @@ def test_the_holder_goes_when_the_lease_is_over_that_was_told(
     monkeypatch.setattr(field_lock, "_RENEWALS", 100)  # of a lease
     taken = LockStatePayload(field="title", user_id="ali", expires_in=1)
     asked: list[str] = []
+    locks: list[field_lock.FieldLock] = []
+    own: list[bool] = []
 
     async def ask(command: LockField | UnlockField) -> LockState:
         asked.append(type(command).__name__)
+        own.extend(lock.is_own for lock in locks)
         if len(asked) > 1 and is_answered:
             raise TimedOut("no answer in time", "key")
         if asked[1:] == ["LockField"]:
@@ -187,9 +190,11 @@ def test_the_holder_goes_when_the_lease_is_over_that_was_told(
 
     async def scene() -> None:
         payload = LockPayload("title", 5)
-        async with field_lock.FieldLock("dossier:mou:m1", payload, ask, lambda: "ali", []) as lock:
+        lock = field_lock.FieldLock("dossier:mou:m1", payload, ask, lambda: "ali", [])
+        locks.append(lock)
+        async with lock:
             await eventually_async(lambda: len(asked) > 1)
-            assert lock.is_own
+            assert own[:2] == [False, True]  # when it was asked for, and when it was renewed first
             await eventually_async(lambda: lock.holder == LockStatePayload(field="title"))
 
     run(scene())

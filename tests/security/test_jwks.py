@@ -17,7 +17,7 @@ from cryptography.hazmat.primitives.asymmetric import ec, ed25519, rsa
 from app.security import jwks
 from app.security.auth import KeysUnavailable, KeyUnknown, TokenError, TokenVerifier
 from app.security.auth_settings import AuthSettings
-from tests.harness.eventually import HANG_SECONDS
+from tests.harness.eventually import HANG_SECONDS, eventually_async
 from tests.security.issuer import Issuer, KeysHandler, jwk, serving, text
 
 NOW = 1_750_000_000
@@ -217,6 +217,32 @@ def test_tokens_of_known_keys_are_verified_while_those_of_a_new_key_wait_for_the
         assert (await verifier.check(signed(TWO, "two"), NOW)).user_id == "u-1"
 
     asyncio.run(rotate())
+
+
+def test_a_fetch_for_a_token_that_failed_is_repeated_though_nobody_asks_again(
+    verifier: TokenVerifier, issuer: Issuer, clock: Clock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(jwks, "pause_after", lambda failures: 0.01)
+
+    def knows_the_new_key() -> bool:
+        clock.now += 0.02
+        with suppress(TokenError):
+            return verifier.verify(signed(TWO, "two"), NOW).user_id == "u-1"
+        return False
+
+    async def exercise() -> None:
+        issuer.body = text(jwk(ONE, kid="one"))
+        following = asyncio.create_task(verifier.follow(300))
+        await eventually_async(lambda: verifier.is_current)
+        issuer.status, issuer.body = 503, text(jwk(TWO, kid="two"))
+        clock.now += jwks.FETCH_INTERVAL_SECONDS
+        with pytest.raises(KeysUnavailable):
+            await verifier.check(signed(TWO, "two"), NOW)
+        issuer.status = 200
+        await eventually_async(knows_the_new_key)
+        following.cancel()
+
+    asyncio.run(exercise())
 
 
 def test_the_pause_after_failures_grows_to_its_bound_and_begins_anew_after_a_good_fetch(

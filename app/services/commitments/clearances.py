@@ -141,7 +141,7 @@ class Clearances:
         if held is None or stored is None:
             return held or stored
         if not stored.is_here and abs(held.at - stored.at) <= _MAX_SKEW_SECONDS:
-            return held if held.clearance <= stored.clearance else stored
+            return min(held, stored, key=lambda one: one.clearance)
         return stored if held.at < stored.at <= self._now() + _MAX_AHEAD_SECONDS else held
 
     def _read(self, record: Record | None) -> _Shown | None:

@@ -13,7 +13,15 @@ from dossier_realtime.protocol import codec, responses
 from dossier_realtime.protocol.commands import Auth, AuthPayload, Ping
 from dossier_realtime.protocol.errors import CloseCode, ErrorCode, may_come_back
 
-from ..errors import AuthFailed, ConnectFailed, ConnectionClosed, DeniedError, ProtocolViolation, RealtimeError
+from ..errors import (
+    FOR_NOW,
+    AuthFailed,
+    ConnectFailed,
+    ConnectionClosed,
+    DeniedError,
+    ProtocolViolation,
+    RealtimeError,
+)
 from .backoff import Backoff
 from .effects import ConnectionState, Dial, Drop, Effect, EnterState, ErrorReport, Renew, Write
 from .session import ClientSession
@@ -30,7 +38,6 @@ RENEW_AGAIN_SECONDS = 15.0  # after a renewal that the server cannot judge now, 
 
 _FINAL = (ConnectionState.DISCONNECTED, ConnectionState.ERROR)
 _AUTH_ERRORS = (ErrorCode.AUTH_FAILED, ErrorCode.INVALID_TOKEN)
-_FOR_NOW = (ErrorCode.RATE_LIMIT_EXCEEDED, ErrorCode.SERVICE_UNAVAILABLE)
 
 
 class ClientConnection:
@@ -259,7 +266,7 @@ class ClientConnection:
     def _authenticated(self, success: responses.AuthSuccess, now: float) -> list[Effect]:
         if self._auth_ref is None or success.ref != self._auth_ref:
             return self._violated("an auth_success that nobody asked for", now)
-        self._auth_ref = None
+        self._auth_ref = self._renew_at = None
         self.granted = success.payload
         self.session.pace.limited(success.payload.limits)
         if self.state is ConnectionState.AUTHENTICATED:
@@ -272,7 +279,7 @@ class ClientConnection:
 
     def _defers_renewal(self, refusal: responses.ErrorMessage) -> bool:
         """Return True for the answer to a renewal that says nothing about its token."""
-        return refusal.error_code in _FOR_NOW and refusal.ref is not None and refusal.ref == self._auth_ref
+        return refusal.error_code in FOR_NOW and refusal.ref is not None and refusal.ref == self._auth_ref
 
     def _not_renewed(self, refusal: responses.ErrorMessage, now: float) -> list[Effect]:
         """Report a refused renewal, and renew again later where the server asks to wait."""

@@ -27,7 +27,7 @@ from dossier_realtime.protocol.documents.document_events import CursorGone, Docu
 from dossier_realtime.protocol.errors import ErrorCode
 from dossier_realtime.protocol.events import CursorPosition, RemoteOperation, RemoteOperationPayload
 
-from ..errors import DeniedError, DocumentRestored, NotSubscribed, ProtocolViolation
+from ..errors import FOR_NOW, DeniedError, DocumentRestored, NotSubscribed, ProtocolViolation
 from .changes import Change, Cursor, Origin, edits_of
 from .editing.comment_states import CommentStates
 from .editing.document_status import DocumentStatus, takes_no_edits
@@ -41,8 +41,6 @@ RELOAD_INTERVAL_SECONDS = 1.0  # between two loads; bounds the requests to a ser
 
 _ID_PATH = "$.payload.op_id"  # in the refusal of an id that was given to another edit
 _CURSOR = "cursor"  # the ref of every cursor message: its refusal is not reported
-FOR_NOW = (ErrorCode.RATE_LIMIT_EXCEEDED, ErrorCode.SERVICE_UNAVAILABLE, ErrorCode.INTERNAL_ERROR)
-"""The codes of refusals that pass by themselves."""
 
 Followed = RemoteOperation | responses.OperationAck | CursorPosition | CursorGone | DocumentStateEvent | DocumentComment
 """The messages of a subscribed document that its replica follows."""

@@ -20,9 +20,8 @@ from dossier_realtime.protocol.documents.field_locks import (
     UnlockPayload,
 )
 
-from ..errors import ConnectionClosed, DeniedError, RealtimeError
+from ..errors import FOR_NOW, ConnectionClosed, DeniedError, RealtimeError
 from ..io.client_calls import ClientCalls
-from ..state.document_replica import FOR_NOW
 from ..state.effects import ShowPresence
 
 _RENEWALS = 3  # of a lease, while it runs

@@ -212,7 +212,7 @@ def history(index: Index, channel: str) -> DocumentHistory:
     edits: list[RecordedEdit] = []
     while base[0] + len(edits) + 1 in found:
         edits.append(found[base[0] + len(edits) + 1])
-    ends = _ends(index, versions_told, base[0] + len(edits), edits[-1].at if edits else 0.0)
+    ends = _ends(index, versions_told, base[0] + len(edits), edits[-1].at if edits else since or 0.0)
     return DocumentHistory(channel, edits, base, since, _notes(index, channel), ends)
 
 
