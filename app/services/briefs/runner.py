@@ -9,8 +9,8 @@ from __future__ import annotations
 
 import asyncio
 from collections import Counter
-from collections.abc import AsyncIterator, Callable, Mapping
-from contextlib import asynccontextmanager, suppress
+from collections.abc import Callable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -20,28 +20,21 @@ import structlog
 from app.core.briefs import job as jobs
 from app.core.briefs.fair_queue import FairQueue
 from app.engine.ports.errors import BriefCancelled, Moved, Unavailable
-from dossier_realtime.protocol.events import (
-    BriefComplete,
-    BriefCompletePayload,
-    BriefFailed,
-    BriefFailedPayload,
-    BriefProgress,
-    BriefProgressPayload,
-)
 
 from . import messages
 from .generators.port import GenerationError, GenerationReport
 from .ledger import OPEN, WORKER
+from .steps import BriefSteps, complete_event, deadline, failed_event
 
 if TYPE_CHECKING:
     from app.core.briefs.job import BriefJob
     from app.engine.ports.records import ListPlace
-    from dossier_realtime.protocol.fields import Localized, Stage
+    from dossier_realtime.protocol.fields import Localized
 
     from .facts.collector import FactCollector
     from .finisher import BriefFinisher
     from .generators.port import Generator
-    from .ledger import BriefLedger, KeptBrief
+    from .ledger import BriefLedger
     from .ownership import BriefOwners
 
 _log = structlog.get_logger("briefs")
@@ -230,8 +223,8 @@ class BriefRunner:
             return
         begun = msgspec.structs.replace(jobs.begun(kept.job, self._ledger.now()), node=self.node)
         kept, _ = await self._ledger.commit(kept, begun)
-        async with _deadline(self._limits.deadline_seconds), asyncio.timeout(self._limits.silence_seconds) as watch:
-            steps = _Steps(self._ledger, kept, watch, self._limits.silence_seconds)
+        async with deadline(self._limits.deadline_seconds), asyncio.timeout(self._limits.silence_seconds) as watch:
+            steps = BriefSteps(self._ledger, kept, watch, self._limits.silence_seconds)
             report = GenerationReport(steps.step, steps.beat)
             await steps.step("analyzing", 5, messages.COLLECTING)
             facts = await self._collector.collect(kept.job)
@@ -289,57 +282,3 @@ class BriefRunner:
 
     def _requeue(self, job: BriefJob) -> None:
         self._queue.put(job.requester.user_id, job.request_id)
-
-
-@asynccontextmanager
-async def _deadline(seconds: float) -> AsyncIterator[None]:
-    """Bound the time of a brief. Raises GenerationError where it is over."""
-    whole = asyncio.timeout(seconds)
-    try:
-        async with whole:
-            yield
-    except TimeoutError:
-        if whole.expired():
-            raise GenerationError(messages.TOO_SLOW) from None
-        raise
-
-
-class _Steps:
-    """The steps of one brief: each is committed with its event, and puts off the time of silence."""
-
-    def __init__(self, ledger: BriefLedger, kept: KeptBrief, watch: asyncio.Timeout, silence: float) -> None:
-        self.kept = kept
-        self._ledger, self._watch, self._silence = ledger, watch, silence
-
-    def beat(self) -> None:
-        """Put off the time after which the generator counts as silent."""
-        self._watch.reschedule(asyncio.get_running_loop().time() + self._silence)
-
-    async def step(self, stage: Stage, progress: int, message: Localized) -> None:
-        """Report a step; one that is not ahead of the last only proves life. Raises Moved and Unavailable."""
-        self.beat()
-        if jobs.is_ahead(self.kept.job, stage, progress):
-            job = jobs.advanced(self.kept.job, stage, progress, self._ledger.now())
-            self.kept, _ = await self._ledger.commit(self.kept, job, [progress_event(job, message)])
-
-
-def progress_event(job: BriefJob, message: Localized) -> BriefProgress:
-    """Return the event for the requester about a step."""
-    assert job.stage is not None  # noqa: S101  the step has just been made
-    payload = BriefProgressPayload(job.stage, job.progress, message)
-    event: BriefProgress = BriefProgress(request_id=job.request_id, payload=payload, channel=job.owner_channel)
-    return event
-
-
-def complete_event(job: BriefJob) -> BriefComplete:
-    """Return the event for the requester about a finished brief."""
-    payload = BriefCompletePayload(job.request_id, job.generation_time or 0, job.confidence_score or 0.0)
-    event: BriefComplete = BriefComplete(request_id=job.request_id, payload=payload, channel=job.owner_channel)
-    return event
-
-
-def failed_event(job: BriefJob) -> BriefFailed:
-    """Return the event for the requester about a brief that failed."""
-    payload = BriefFailedPayload(job.error or messages.BROKEN, job.fallback_available)
-    event: BriefFailed = BriefFailed(request_id=job.request_id, payload=payload, channel=job.owner_channel)
-    return event

@@ -23,7 +23,7 @@ from dossier_realtime.protocol.authorization import Right, holds_on_all
 from . import messages
 from .generators.port import WrittenBrief
 from .ledger import WORKER
-from .runner import complete_event, failed_event, progress_event
+from .steps import complete_event, failed_event, progress_event
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
