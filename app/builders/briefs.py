@@ -22,7 +22,8 @@ from app.services.briefs.ledger import WORKER, BriefLedger
 from app.services.briefs.ownership import BriefOwners
 from app.services.briefs.requests import BriefBounds, BriefRequests, GeneratorNames
 from app.services.briefs.runner import BriefRunner, RunnerLimits
-from app.services.briefs.silence import SilentBriefs
+from app.services.briefs.silence.listening import Listening
+from app.services.briefs.silence.silent_briefs import SilentBriefs
 from app.services.briefs.workers import BriefWorkers, WorkerParts
 from app.services.relationships.brief_facts import HealthSource
 
@@ -93,8 +94,9 @@ def brief_jobs(
     owners = BriefOwners(stores.config.node.id, engine.nodes, now)
     runner = BriefRunner(ledger, generators, collector, finisher, limits, lambda: clock().steady, owners)
     parts = WorkerParts(runner, collector, finisher, publisher)
-    workers = BriefWorkers(ledger, parts, settings.silence_seconds, clock)
-    silent = SilentBriefs(engine.briefs, publisher, aggregator, settings.silence_seconds)
+    listening = Listening(clock, lambda: engine.healthy() and stores.journal.healthy, settings.silence_seconds)
+    workers = BriefWorkers(ledger, parts, settings.silence_seconds, clock, listening)
+    silent = SilentBriefs(engine.briefs, publisher, aggregator, settings.silence_seconds, listening)
     names = GeneratorNames(frozenset({*generators, WORKER}), settings.generator)
     bounds = BriefBounds(settings.queue, settings.queue_per_user)
     return BriefJobs(ledger, BriefRequests(ledger, publisher, policy, runner, names, bounds), runner, workers, silent)

@@ -24,6 +24,8 @@ NOW, SILENCE = 1_000.0, 60.0
         (Signs(0.0, known=100.0, reported=990.0), True, False),
         (Signs(990.0, known=100.0), True, False),
         (Signs(0.0, served=990.0), True, True),
+        (Signs(990.0, known=100.0, reported=900.0), True, False),  # its reports were refused until then
+        (Signs(990.0, known=100.0, served=900.0), False, False),
     ],
 )
 def test_a_brief_is_silent_where_nobody_serves_it(signs: Signs, claimed: bool, silent: bool) -> None:

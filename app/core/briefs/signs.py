@@ -11,7 +11,7 @@ from typing import NamedTuple
 
 
 class Signs(NamedTuple):
-    """Steady seconds. `listening`: since when this process could hear anything.
+    """Steady seconds. `listening`: since when this process could hear anything without a break.
 
     `known`: since when it knows of the brief. `served`: the last claim of, or report on, a brief of its type.
     `reported`: the last claim of, or report on, itself. None: not yet.
@@ -25,9 +25,8 @@ class Signs(NamedTuple):
 
 def last_sign(signs: Signs, *, claimed: bool) -> float:
     """Return when a brief gave its last sign of life; it is not silent before this process could have heard it."""
-    if claimed:
-        return signs.listening if signs.reported is None else signs.reported
-    return max(signs.listening, signs.known or signs.listening, signs.served or signs.listening)
+    told = (signs.reported,) if claimed else (signs.known, signs.served)
+    return max(signs.listening, *(signs.listening if at is None else at for at in told))
 
 
 class RecentSigns:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from .ledger import BriefLedger
 from .requests import BriefRequests
 from .runner import BriefRunner
-from .silence import SilentBriefs
+from .silence.silent_briefs import SilentBriefs
 from .workers import BriefWorkers
 
 

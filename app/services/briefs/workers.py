@@ -7,7 +7,8 @@ from __future__ import annotations
 
 import secrets
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Final, NamedTuple
+from functools import wraps
+from typing import TYPE_CHECKING, Any, Concatenate, Final, NamedTuple, ParamSpec, TypeVar
 
 import msgspec
 
@@ -26,7 +27,7 @@ from .ledger import WORKER
 from .steps import complete_event, failed_event, progress_event
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Coroutine, Sequence
 
     from app.core.briefs.job import BriefJob
     from app.core.instant import Instant
@@ -40,6 +41,10 @@ if TYPE_CHECKING:
     from .finisher import BriefFinisher
     from .ledger import BriefLedger, KeptBrief
     from .runner import BriefRunner
+    from .silence.listening import Listening
+
+P = ParamSpec("P")
+R = TypeVar("R")
 
 _MIN_LANGUAGE_SHARE: Final = 0.3  # names of people and places are often in the other script
 _MAX_REMEMBERED: Final = 10_000  # users whose turns are known
@@ -89,25 +94,43 @@ class WorkerParts:
     publisher: EventPublisher
 
 
+def _noticed(
+    work: Callable[Concatenate[BriefWorkers, P], Coroutine[Any, Any, R]],
+) -> Callable[Concatenate[BriefWorkers, P], Coroutine[Any, Any, R]]:
+    """Let a method take notice that the store or the journal refused its change."""
+
+    @wraps(work)
+    async def noticing(self: BriefWorkers, /, *arguments: P.args, **named: P.kwargs) -> R:
+        with self._listening.noticing():
+            return await work(self, *arguments, **named)
+
+    return noticing
+
+
 class BriefWorkers:
     """Claims and reports. A worker is a program with `write` on every `user:{id}` channel."""
 
     def __init__(
-        self, ledger: BriefLedger, parts: WorkerParts, silence_seconds: float, clock: Callable[[], Instant]
+        self,
+        ledger: BriefLedger,
+        parts: WorkerParts,
+        silence_seconds: float,
+        clock: Callable[[], Instant],
+        listening: Listening,
     ) -> None:
         self._ledger, self._parts = ledger, parts
         self.lease_seconds = self._silence = silence_seconds
-        self._clock = clock
+        self._clock, self._listening = clock, listening
         self._turns = ServedTurns(_MAX_REMEMBERED)  # of requesters
         self._heard = RecentSigns(silence_seconds)  # by brief
         self._served = RecentSigns(silence_seconds)  # claims and reports, by type of brief
-        self._started = clock().steady
 
     @staticmethod
     def is_worker(by: Identity) -> bool:
         """Return whether a program may write briefs for everybody."""
         return holds_on_all(by, Right.WRITE, "user")
 
+    @_noticed
     async def claim(self, types: Sequence[str], by: Identity, act: RecordAct) -> ClaimedBrief | None:
         """Give a waiting brief to a worker that may read its entity; None where none waits.
 
@@ -137,6 +160,7 @@ class BriefWorkers:
             return ClaimedBrief(job, job.lease, facts)
         return None
 
+    @_noticed
     async def progress(
         self, request_id: str, lease: str, step: tuple[Stage, int, Localized], by: Identity, act: RecordAct
     ) -> BriefJob:
@@ -169,6 +193,7 @@ class BriefWorkers:
             self._sign(job)
             return job
 
+    @_noticed
     async def complete(
         self, request_id: str, lease: str, written: WorkerText, by: Identity, act: RecordAct
     ) -> BriefJob:
@@ -203,6 +228,7 @@ class BriefWorkers:
             self._over(job)
             return job
 
+    @_noticed
     async def fail(self, request_id: str, lease: str, error: Localized, act: RecordAct) -> BriefJob:
         """End a brief for a worker that cannot write it. Raises the errors of `_held`, and Unavailable."""
         recorded = False
@@ -222,18 +248,19 @@ class BriefWorkers:
             self._over(job)
             return job
 
+    @_noticed
     async def due(self, record: Record, wall: float) -> None:
         """Fail a brief whose lease ran out, or of a type that no worker serves. Raises Moved and Unavailable.
 
         One that waits while workers claim, or report on, others of its type is in a queue. So is one that this process
         has not known for as long.
 
-        Silence is measured by the steady clock, and not before this process listened: a jump of the wall clock or a
-        pause of the service is not the worker's silence.
+        Silence is measured by the steady clock, and not before programs could be heard without a break: a jump of the
+        wall clock, a pause of the service, or a store that took no change is not the worker's silence.
         """
         kept, steady = self._ledger.read(record), self._clock().steady
         known, served = self._parts.runner.open_since(record.key), self._served.last(kept.job.type)
-        signs = Signs(self._started, known, served, self._heard.last(record.key))
+        signs = Signs(self._listening.since(), known, served, self._heard.last(record.key))
         heard = last_sign(signs, claimed=kept.job.lease is not None)
         left = self._silence - (steady - heard)
         if kept.job.is_ended or kept.job.generator != WORKER:
