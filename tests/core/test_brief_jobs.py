@@ -7,6 +7,7 @@ from collections import Counter
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from msgspec.structs import replace
 
 from app.core.briefs import job as jobs
 from app.core.briefs.calendars import both_calendars
@@ -79,6 +80,24 @@ def test_steps_that_are_taken_rise_in_stage_and_progress(steps: list[tuple[Stage
             taken.append((jobs.STAGES.index(stage), progress))
     assert taken == sorted(set(taken))
     assert [progress for _, progress in taken] == sorted(progress for _, progress in taken)
+
+
+@pytest.mark.parametrize(
+    ("kept", "given_up", "number"),
+    [
+        (0, 0, 1),  # the first time
+        (2, 0, 3),  # its process was killed twice
+        (1, 1, 1),  # the store took that it began, and no step
+        (0, 1, 1),  # not even that
+        (2, 3, 3),
+        (3, 1, 4),  # another node began it meanwhile
+    ],
+)
+def test_an_attempt_that_the_store_refused_is_begun_again_and_counts_once(
+    kept: int, given_up: int, number: int
+) -> None:
+    begun = jobs.begun(replace(job(), attempts=kept), 1000.0, given_up)
+    assert (begun.attempts, begun.state) == (number, "running")
 
 
 def test_an_end_says_how_long_it_took_and_a_clock_that_jumps_back_says_none() -> None:

@@ -118,9 +118,18 @@ def entity_channel(kind: str, entity_type: str, entity_id: str) -> str:
     return channels.dossier(named, entity_id)
 
 
-def begun(job: BriefJob, now: float) -> BriefJob:
-    """Return the job when a generator begins, the first time or again after a crash."""
-    return replace(job, state="running", attempts=job.attempts + 1, changed_at=now, begun_at=now)
+def attempt(job: BriefJob, given_up: int = 0) -> int:
+    """Return the number of the attempt that begins now.
+
+    `given_up`: of the last attempt of this process, where the store took no change; it may not even have taken that
+    the attempt began. Begun again, it counts once: only a process that was killed may have been killed by the brief.
+    """
+    return given_up if given_up and given_up >= job.attempts else job.attempts + 1
+
+
+def begun(job: BriefJob, now: float, given_up: int = 0) -> BriefJob:
+    """Return the job when a generator begins: the first time, after a crash, or where an attempt was `given_up`."""
+    return replace(job, state="running", attempts=attempt(job, given_up), changed_at=now, begun_at=now)
 
 
 def is_ahead(job: BriefJob, stage: Stage, progress: int) -> bool:

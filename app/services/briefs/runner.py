@@ -76,6 +76,7 @@ class BriefRunner:
         self._since: dict[str, float] = {}  # of the same, steady seconds
         self._by_owner: Counter[str] = Counter()
         self._tasks: dict[str, asyncio.Task[None]] = {}
+        self._attempts: dict[str, int] = {}  # of those that this process writes: the numbers of their last attempts
         self._wake = asyncio.Event()
         self.others_seen = False
         """True once another node was seen: from then on briefs may be taken over, or end elsewhere."""
@@ -121,6 +122,7 @@ class BriefRunner:
         """Drop a brief that has ended, and stop writing it."""
         owner = self._owners.pop(request_id, None)
         self._since.pop(request_id, None)
+        self._attempts.pop(request_id, None)
         if owner is not None:
             self._by_owner[owner] -= 1
             if not self._by_owner[owner]:
@@ -206,6 +208,7 @@ class BriefRunner:
         except TimeoutError:
             await self._fail(request_id, messages.SILENT)
         except (Moved, BriefCancelled):
+            self._attempts.pop(request_id, None)
             await self._look_again(request_id)
         except Unavailable:
             await self._later(request_id)
@@ -218,10 +221,12 @@ class BriefRunner:
         if kept is None or kept.job.is_ended:
             self.forget(request_id)
             return
-        if kept.job.attempts >= jobs.MAX_ATTEMPTS:
+        given_up = self._attempts.get(request_id, 0)
+        if jobs.attempt(kept.job, given_up) > jobs.MAX_ATTEMPTS:
             await self._fail(request_id, messages.INTERRUPTED)
             return
-        begun = msgspec.structs.replace(jobs.begun(kept.job, self._ledger.now()), node=self.node)
+        begun = msgspec.structs.replace(jobs.begun(kept.job, self._ledger.now(), given_up), node=self.node)
+        self._attempts[request_id] = begun.attempts
         kept, _ = await self._ledger.commit(kept, begun)
         async with deadline(self._limits.deadline_seconds), asyncio.timeout(self._limits.silence_seconds) as watch:
             steps = BriefSteps(self._ledger, kept, watch, self._limits.silence_seconds)
