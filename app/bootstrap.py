@@ -146,7 +146,7 @@ def _compose(stores: Stores, tls_context: ssl.SSLContext | None) -> Service:
     jobs = brief_jobs(stores, publisher, policy, documents, channel_admin, aggregator, known, now)
     due_clock.add(BRIEF_RECORDS, jobs.workers.due)
     due_clock.add(relationships.KIND, health.health.due)
-    briefs = Briefs(engine.briefs, publisher, aggregator, jobs.ledger, jobs.runner.forget)
+    briefs = Briefs(engine.briefs, publisher, aggregator, jobs.ledger, jobs.runner.forget, jobs.runner.doubt)
 
     recorder = Recorder(journal, metrics, policy, aggregator)
     acts = ActRecord(journal, recorder.level_of)

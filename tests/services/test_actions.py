@@ -76,7 +76,7 @@ async def office(folder: Path) -> AsyncIterator[Office]:
     commitments = CommitmentLedger(engine.records, alert_policy(load(None, {}, keys=False).commitments))
     alerts = Alerts(engine.alerts, commitments, publisher, aggregator, time.time)
     ledger = BriefLedger(engine.records, publisher, time.time)
-    briefs = Briefs(engine.briefs, publisher, aggregator, ledger, lambda _: None)
+    briefs = Briefs(engine.briefs, publisher, aggregator, ledger, lambda _: None, lambda _: None)
     try:
         yield Office(engine, aggregator, publisher, alerts, briefs, journal)
     finally:

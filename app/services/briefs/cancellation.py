@@ -6,7 +6,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, NamedTuple
 
 from app.core.domain import briefs as core
-from app.engine.ports.errors import Moved
+from app.engine.ports.errors import Moved, Unavailable
 from app.journal.acts import Act
 from dossier_realtime.recording.ops.ops_rows import BriefRow
 
@@ -33,7 +33,7 @@ class EndedBrief(NamedTuple):
 class Briefs:
     """The cancellation of briefs; their owners and states are kept with the events that `EventPublisher` commits.
 
-    `ended` is called with each brief that was cancelled.
+    `ended` is called with each brief that has ended, `doubted` with each that may have: the store did not answer.
     """
 
     def __init__(
@@ -43,11 +43,12 @@ class Briefs:
         aggregator: OpsAggregator,
         ledger: BriefLedger,
         ended: Callable[[str], None],
+        doubted: Callable[[str], None],
     ) -> None:
         self._store = store
         self._publisher = publisher
         self._aggregator = aggregator
-        self._ledger, self._ended = ledger, ended
+        self._ledger, self._ended, self._doubted = ledger, ended, doubted
 
     async def cancel(
         self, request_id: str, by: Identity, act: RecordAct, *, on_behalf: bool = False
@@ -70,6 +71,7 @@ class Briefs:
                 await act(Act("cancel_brief", "brief", request_id, brief.channel, before=before, after=after))
                 continue  # it may have moved meanwhile
             if brief.ended is not None:
+                self._ended(request_id)  # where the answer to the first cancellation was lost
                 return EndedBrief(brief, None)
             event = core.cancellation(brief, by.name)
             try:
@@ -79,6 +81,9 @@ class Briefs:
                 (result,) = await self._store.cancel(brief, ready.entries, (*changes, *ready.changes))
             except Moved:
                 continue  # it has ended meanwhile
+            except Unavailable:
+                self._doubted(request_id)
+                raise
             self._ended(request_id)
             fact = self._publisher.derived((brief.channel,))
             self._aggregator.published(event, fact)

@@ -154,13 +154,17 @@ class BriefRequests:
         except Moved:  # the key is older than the store remembers, or the same request came twice at once
             result = PublishResult(job.owner_channel, None, None, repeated=True)
         except BaseException:
-            if known is None:
-                self._runner.forget(request_id)
+            if known is None:  # it may be durable, or another's under the same key: it counts until that is known
+                self._runner.doubt(request_id)
             raise
         if not result.repeated:
             self._runner.put(job)
             return RequestedBrief(job, result)
+        if known is None:
+            self._runner.doubt(request_id)  # until it is found
         found = known or await self._ledger.find(request_id)
+        if found is not None:
+            self._runner.found(found.job)
         if found is None or not _is_same(found.job, asked):
             raise KeyConflict("The idempotency key was used with another body: take a new key")
         return RequestedBrief(found.job, result)

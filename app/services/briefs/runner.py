@@ -78,6 +78,8 @@ class BriefRunner:
         self._tasks: dict[str, asyncio.Task[None]] = {}
         self._attempts: dict[str, int] = {}  # of those that this process writes: the numbers of their last attempts
         self._wake = asyncio.Event()
+        self._doubted: set[str] = set()  # whose commits were not answered: they may be kept, or ended
+        self._has_doubts = asyncio.Event()
         self.others_seen = False
         """True once another node was seen: from then on briefs may be taken over, or end elsewhere."""
 
@@ -114,6 +116,7 @@ class BriefRunner:
     def put(self, job: BriefJob) -> None:
         """Put a brief that is durable into the queue; those of external workers wait to be claimed."""
         self.expect(job)
+        self._doubted.discard(job.request_id)
         if job.generator in self._generators and job.request_id not in self._tasks:
             self._queue.put(job.requester.user_id, job.request_id)
             self._wake.set()
@@ -131,6 +134,21 @@ class BriefRunner:
         task = self._tasks.get(request_id)
         if task is not None and task is not asyncio.current_task():
             task.cancel()
+
+    def doubt(self, request_id: str) -> None:
+        """Look soon whether a brief is open: the store did not answer for a commit, which it may have taken."""
+        self._doubted.add(request_id)
+        self._has_doubts.set()
+
+    def found(self, job: BriefJob) -> None:
+        """Take notice that a request was repeated and its brief was found; its first answer may have been lost."""
+        if job.is_ended:
+            self.forget(job.request_id)
+        elif not self._owners_of.is_mine(job):
+            self.doubt(job.request_id)
+        elif job.request_id in self._doubted or job.request_id not in self._owners:
+            self.put(job)
+            self.doubt(job.request_id)  # it may have ended since it was read
 
     # --- its own work -------------------------------------------------------------------------------------------
 
@@ -158,29 +176,51 @@ class BriefRunner:
         return sorted(found, key=lambda job: job.created_at)
 
     async def _watch(self) -> None:
-        """Take over the briefs of nodes that have ended, and forget those that ended on other nodes."""
+        """Take over the briefs of nodes that have ended, and forget those that ended on other nodes.
+
+        After a doubt, see which briefs are kept; again and again, until the store answers.
+        """
         while True:
-            await asyncio.sleep(_WATCH_SECONDS)
+            with suppress(TimeoutError):
+                async with asyncio.timeout(_WATCH_SECONDS):
+                    await self._has_doubts.wait()
+                await asyncio.sleep(_RETRY_SECONDS)  # what was not answered may be carried out yet
             with suppress(Unavailable):
                 if living := await self._owners_of.living():
                     self.others_seen = True
-                if self.others_seen:
+                if self.others_seen or self._has_doubts.is_set():
                     await self._look_over(living)
 
     async def _look_over(self, living: frozenset[str]) -> None:
         since = self._steady() - _WATCH_SECONDS  # one of later may not be durable yet
+        asked = set(self._doubted)
         jobs_now = {job.request_id: job for job in await self._open()}
-        for request_id in [name for name, known in self._since.items() if known < since]:
+        doubted = asked & self._doubted  # the others were answered meanwhile
+        self._doubted -= doubted
+        for request_id in [name for name, known in self._since.items() if known < since or name in doubted]:
             if request_id not in jobs_now or not self._is_ours(jobs_now[request_id], living):
                 self.forget(request_id)
-        for job in jobs_now.values():
-            if job.request_id not in self._owners and self._is_ours(job, living):
+        fresh = [job for job in jobs_now.values() if job.request_id in doubted or job.request_id not in self._owners]
+        for job in fresh:
+            if self._is_ours(job, living):
+                is_new = job.request_id not in self._owners
                 self.put(job)
+                if is_new:
+                    self.doubt(job.request_id)  # it may have ended since it was read
+        if not self._doubted and doubted <= jobs_now.keys():
+            self._has_doubts.clear()  # else once more: a commit may take its time
 
     def _is_ours(self, job: BriefJob, living: frozenset[str]) -> bool:
         return self._owners_of.is_mine(job) or job.node not in living
 
     async def _resume(self) -> None:
+        """Put the open briefs of before into the queue, once the store answers."""
+        while True:
+            with suppress(Unavailable):
+                return await self._resume_open()
+            await asyncio.sleep(_RETRY_SECONDS)
+
+    async def _resume_open(self) -> None:
         living = await self._owners_of.living()
         for job in await self._open():
             if not self._is_ours(job, living):
@@ -211,7 +251,8 @@ class BriefRunner:
             self._attempts.pop(request_id, None)
             await self._look_again(request_id)
         except Unavailable:
-            await self._later(request_id)
+            await asyncio.sleep(_RETRY_SECONDS)
+            await self._look_again(request_id)
         except Exception:
             _log.exception("a brief could not be written", request=request_id)
             await self._fail(request_id, messages.BROKEN)
@@ -242,11 +283,12 @@ class BriefRunner:
         self.forget(request_id)
 
     async def _fail(self, request_id: str, error: Localized) -> None:
-        """End a brief as failed, unless it has ended."""
-        try:
-            await self.fail(request_id, error)
-        except Unavailable:
-            await self._later(request_id)
+        """End a brief as failed, unless it has ended; tried until the store answers, for it is decided."""
+        while True:
+            with suppress(Unavailable):
+                await self.fail(request_id, error)
+                return
+            await asyncio.sleep(_RETRY_SECONDS)
 
     async def fail(self, request_id: str, error: Localized) -> BriefJob | None:
         """End a brief as failed; return None where it had ended. Raises Unavailable."""
@@ -260,30 +302,23 @@ class BriefRunner:
                 await self._ledger.commit(kept, job, [failed_event(job)])
             except Moved:
                 continue
+            except Unavailable:
+                self.doubt(request_id)
+                raise
             except BriefCancelled:
                 job = jobs.cancelled(kept.job, self._ledger.now())
             self.forget(request_id)
             return job
 
     async def _look_again(self, request_id: str) -> None:
-        """Begin a brief again that another call changed, unless it ended."""
-        kept = await self._ledger.find(request_id)
-        if kept is None or kept.job.is_ended or not self._owners_of.is_mine(kept.job):
-            self.forget(request_id)  # another node took it over, or was quicker
-        else:
-            self._requeue(kept.job)
-
-    async def _later(self, request_id: str) -> None:
-        await asyncio.sleep(_RETRY_SECONDS)
+        """Begin a brief again that another call changed or the store refused, unless it ended."""
         try:
             kept = await self._ledger.find(request_id)
         except Unavailable:
-            kept = None
-            owner = self._owners.get(request_id)
-            if owner is not None:
+            if (owner := self._owners.get(request_id)) is not None:
                 self._queue.put(owner, request_id)
-        if kept is not None and not kept.job.is_ended and self._owners_of.is_mine(kept.job):
-            self._requeue(kept.job)
-
-    def _requeue(self, job: BriefJob) -> None:
-        self._queue.put(job.requester.user_id, job.request_id)
+            return
+        if kept is None or kept.job.is_ended or not self._owners_of.is_mine(kept.job):
+            self.forget(request_id)  # another node took it over, or was quicker
+        else:
+            self._queue.put(kept.job.requester.user_id, request_id)

@@ -17,7 +17,7 @@ from app.core.briefs.facts import EntityFact, EntityFacts
 from app.core.briefs.job import Lease
 from app.core.briefs.output_checks import Language, language_share
 from app.core.briefs.signs import RecentSigns, ServedTurns, Signs, last_sign
-from app.engine.ports.errors import BriefCancelled, Moved
+from app.engine.ports.errors import BriefCancelled, Moved, Unavailable
 from app.journal.acts import Act
 from dossier_realtime.protocol.authorization import Right, holds_on_all
 
@@ -29,12 +29,14 @@ from .steps import complete_event, failed_event, progress_event
 if TYPE_CHECKING:
     from collections.abc import Callable, Coroutine, Sequence
 
+    from app.core.briefs.finished import FinishedBrief
     from app.core.briefs.job import BriefJob
     from app.core.instant import Instant
     from app.engine.ports.records import Record
     from app.journal.acts import RecordAct
     from app.services.publisher import EventPublisher
     from dossier_realtime.protocol.authorization import Identity
+    from dossier_realtime.protocol.events import Event
     from dossier_realtime.protocol.fields import Localized, Stage
 
     from .facts.collector import FactCollector
@@ -183,15 +185,9 @@ class BriefWorkers:
                 continue
             job = jobs.advanced(kept.job, stage, progress, self._ledger.now())
             job = msgspec.structs.replace(job, lease=self._lease(by, lease))
-            events = [] if again else [progress_event(job, message)]
-            try:
-                await self._ledger.commit(kept, job, events)
-            except Moved:
-                continue
-            except BriefCancelled:
-                raise BriefOverError from None
-            self._sign(job)
-            return job
+            if await self._commit(kept, job, [] if again else [progress_event(job, message)]):
+                self._sign(job)
+                return job
 
     @_noticed
     async def complete(
@@ -219,14 +215,9 @@ class BriefWorkers:
         while True:
             kept = await self._held(request_id, lease)
             job = jobs.completed(kept.job, written.confidence, channels, self._ledger.now())
-            try:
-                await self._ledger.commit(kept, job, [complete_event(job)], finished)
-            except Moved:
-                continue
-            except BriefCancelled:
-                raise BriefOverError from None
-            self._over(job)
-            return job
+            if await self._commit(kept, job, [complete_event(job)], finished):
+                self._over(job)
+                return job
 
     @_noticed
     async def fail(self, request_id: str, lease: str, error: Localized, act: RecordAct) -> BriefJob:
@@ -239,14 +230,9 @@ class BriefWorkers:
                 await act(self._report(kept.job, {"state": "failed"}))
                 continue
             job = jobs.failed(kept.job, error, self._ledger.now())
-            try:
-                await self._ledger.commit(kept, job, [failed_event(job)])
-            except Moved:
-                continue
-            except BriefCancelled:
-                raise BriefOverError from None
-            self._over(job)
-            return job
+            if await self._commit(kept, job, [failed_event(job)]):
+                self._over(job)
+                return job
 
     @_noticed
     async def due(self, record: Record, wall: float) -> None:
@@ -298,6 +284,21 @@ class BriefWorkers:
         if kept.job.is_ended:
             raise BriefOverError
         return kept
+
+    async def _commit(
+        self, kept: KeptBrief, job: BriefJob, events: Sequence[Event], finished: FinishedBrief | None = None
+    ) -> bool:
+        """Keep a report; return False where it is to be decided anew. Raises BriefOverError and Unavailable."""
+        try:
+            await self._ledger.commit(kept, job, events, finished)
+        except Moved:
+            return False
+        except BriefCancelled:
+            raise BriefOverError from None
+        except Unavailable:
+            self._parts.runner.doubt(job.request_id)  # it may have ended
+            raise
+        return True
 
     def _lease(self, by: Identity, token: str) -> Lease:
         return Lease(by.user_id, token, self._ledger.now() + self._silence)
