@@ -215,3 +215,21 @@ async def test_a_failure_is_told_once_the_store_takes_it_and_the_text_is_not_wri
         assert await store.all_ended() == ["failed"]
         assert store.is_done
         assert begun == [request_id]
+
+
+@asynchronous
+async def test_a_document_that_the_store_does_not_take_now_fails_no_brief(tmp_path: Path) -> None:
+    async with running(tmp_path) as service:
+        store, documents, refused = Store(service, takes=False), service.engine.documents, list[str]()
+        append = documents.append
+
+        async def refusing(channel: str, *arguments: Any, **named: Any) -> object:
+            if len(refused) < 3:
+                refused.append(channel)
+                raise Unavailable("the test's store takes no document")
+            return await append(channel, *arguments, **named)
+
+        documents.append = refusing  # type: ignore[method-assign]  # it refuses first
+        request_id = await store.ask()
+        assert await store.all_ended() == ["complete"]
+        assert refused == 3 * [f"document:{request_id}"]

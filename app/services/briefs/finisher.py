@@ -11,9 +11,11 @@ import msgspec
 
 from app.core.briefs.finished import FinishedBrief, Provenance
 from app.core.domain.documents import EditError
+from app.engine.ports.errors import Unavailable
 from app.services.editing.edit_submission import EditAuthor, EditSubmission, WholeText
 from dossier_realtime.protocol import channels
 from dossier_realtime.protocol.commands import SettingsChange
+from dossier_realtime.protocol.errors import ErrorCode
 
 from .generators.port import GenerationError, WrittenBrief
 from .messages import BROKEN
@@ -112,5 +114,7 @@ class BriefFinisher:
             outcome = await answered
             if isinstance(outcome, int):
                 return outcome
+            if outcome.code is ErrorCode.SERVICE_UNAVAILABLE:
+                raise Unavailable(str(outcome))
             if (await self._documents.state(channel)).version == expected:
                 raise GenerationError(BROKEN)
