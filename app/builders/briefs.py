@@ -91,7 +91,7 @@ def brief_jobs(
     collector = FactCollector(sources, publisher)
     finisher = BriefFinisher(documents, channel_admin, publisher, stores.signer, now)
     limits = RunnerLimits(settings.concurrent, settings.silence_seconds, settings.deadline_seconds)
-    owners = BriefOwners(stores.config.node.id, engine.nodes, now)
+    owners = BriefOwners(stores.config.node.id, engine.nodes if stores.config.storage.shared else None, clock)
     runner = BriefRunner(ledger, generators, collector, finisher, limits, lambda: clock().steady, owners)
     parts = WorkerParts(runner, collector, finisher, publisher)
     listening = Listening(clock, lambda: engine.healthy() and stores.journal.healthy, settings.silence_seconds)

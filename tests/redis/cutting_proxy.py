@@ -39,6 +39,12 @@ class CuttingProxy:
         """Let the pub/sub connections of now hear nothing more; new ones hear."""
         self._deaf |= self._subscribed
 
+    def cut(self) -> None:
+        """End all connections, and let none be made."""
+        self.is_cut = True
+        for one in self._writers:
+            one.close()
+
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         self._count += 1
         number = self._count

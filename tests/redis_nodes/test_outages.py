@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import gc
 import signal
-import time
 from collections.abc import Iterator
 
 import pytest
@@ -97,18 +96,18 @@ def test_nodes_that_cannot_be_asked_for_do_not_count_as_ended(own_server: RedisS
 
             await eventually_async(knows_both)
             assert await a.engine.nodes.others() == await b.engine.nodes.others() == 1
-            owners = BriefOwners("a", a.engine.nodes, time.time)
-            assert await owners.living() == {"b"}
+            owners = BriefOwners("a", a.engine.nodes, now)
+            assert await owners.look() == {"b"}
             own_server.signal(signal.SIGSTOP)
             with pytest.raises(Unavailable):
                 await a.engine.nodes.nodes()
             with pytest.raises(Unavailable):
                 await a.engine.nodes.others()
             with pytest.raises(Unavailable):
-                await owners.living()
+                await owners.look()
             own_server.signal(signal.SIGCONT)
             await eventually_async(lambda: _is_back(a))
-            assert await owners.living() == {"b"}
+            assert await owners.look() == {"b"}
 
     asyncio.run(scenario())
 

@@ -82,6 +82,7 @@ class BriefRunner:
         self._has_doubts = asyncio.Event()
         self.others_seen = False
         """True once another node was seen: from then on briefs may be taken over, or end elsewhere."""
+        self._has_foreign = False  # whether briefs of other nodes were open at the last look
 
     # --- what others ask ----------------------------------------------------------------------------------------
 
@@ -144,7 +145,7 @@ class BriefRunner:
         """Take notice that a request was repeated and its brief was found; its first answer may have been lost."""
         if job.is_ended:
             self.forget(job.request_id)
-        elif not self._owners_of.is_mine(job):
+        elif not self._owners_of.is_ours(job):
             self.doubt(job.request_id)
         elif job.request_id in self._doubted or job.request_id not in self._owners:
             self.put(job)
@@ -186,32 +187,35 @@ class BriefRunner:
                     await self._has_doubts.wait()
                 await asyncio.sleep(_RETRY_SECONDS)  # what was not answered may be carried out yet
             with suppress(Unavailable):
-                if living := await self._owners_of.living():
+                living = await self._owners_of.look()
+                if living:
                     self.others_seen = True
-                if self.others_seen or self._has_doubts.is_set():
-                    await self._look_over(living)
+                if self.others_seen or self._has_foreign or self._has_doubts.is_set():
+                    await self._look_over(is_alone=not living)
 
-    async def _look_over(self, living: frozenset[str]) -> None:
+    async def _look_over(self, *, is_alone: bool) -> None:
         since = self._steady() - _WATCH_SECONDS  # one of later may not be durable yet
         asked = set(self._doubted)
         jobs_now = {job.request_id: job for job in await self._open()}
         doubted = asked & self._doubted  # the others were answered meanwhile
         self._doubted -= doubted
         for request_id in [name for name, known in self._since.items() if known < since or name in doubted]:
-            if request_id not in jobs_now or not self._is_ours(jobs_now[request_id], living):
+            if request_id not in jobs_now or not self._owners_of.is_ours(jobs_now[request_id]):
                 self.forget(request_id)
         fresh = [job for job in jobs_now.values() if job.request_id in doubted or job.request_id not in self._owners]
+        self._has_foreign = not all(self._owners_of.is_ours(job) for job in jobs_now.values())
         for job in fresh:
-            if self._is_ours(job, living):
-                is_new = job.request_id not in self._owners
+            if not self._owners_of.is_ours(job):
+                continue
+            is_new = job.request_id not in self._owners
+            if self._is_served(job):
                 self.put(job)
-                if is_new:
-                    self.doubt(job.request_id)  # it may have ended since it was read
+            elif is_alone:  # else a node may come to it that serves it
+                await self._refuse(job)
+            if is_new:
+                self.doubt(job.request_id)  # it may have ended since it was read
         if not self._doubted and doubted <= jobs_now.keys():
             self._has_doubts.clear()  # else once more: a commit may take its time
-
-    def _is_ours(self, job: BriefJob, living: frozenset[str]) -> bool:
-        return self._owners_of.is_mine(job) or job.node not in living
 
     async def _resume(self) -> None:
         """Put the open briefs of before into the queue, once the store answers."""
@@ -221,15 +225,21 @@ class BriefRunner:
             await asyncio.sleep(_RETRY_SECONDS)
 
     async def _resume_open(self) -> None:
-        living = await self._owners_of.living()
         for job in await self._open():
-            if not self._is_ours(job, living):
+            if not self._owners_of.is_ours(job):
+                self._has_foreign = True  # the watch sees whether their nodes live
                 continue
-            if job.generator in self._generators or job.generator == WORKER:
+            if self._is_served(job):
                 self.put(job)
             else:
-                self.expect(job)
-                await self._fail(job.request_id, messages.NOT_SERVED)
+                await self._refuse(job)
+
+    def _is_served(self, job: BriefJob) -> bool:
+        return job.generator in self._generators or job.generator == WORKER
+
+    async def _refuse(self, job: BriefJob) -> None:
+        self.expect(job)
+        await self._fail(job.request_id, messages.NOT_SERVED)
 
     def _start(self, request_id: str) -> None:
         task = self._tasks[request_id] = asyncio.get_running_loop().create_task(self._write_safely(request_id))
@@ -261,6 +271,9 @@ class BriefRunner:
         kept = await self._ledger.find(request_id)
         if kept is None or kept.job.is_ended:
             self.forget(request_id)
+            return
+        if not await self._owners_of.may_begin(kept.job):
+            self._leave(request_id)
             return
         given_up = self._attempts.get(request_id, 0)
         if jobs.attempt(kept.job, given_up) > jobs.MAX_ATTEMPTS:
@@ -318,7 +331,14 @@ class BriefRunner:
             if (owner := self._owners.get(request_id)) is not None:
                 self._queue.put(owner, request_id)
             return
-        if kept is None or kept.job.is_ended or not self._owners_of.is_mine(kept.job):
-            self.forget(request_id)  # another node took it over, or was quicker
+        if kept is None or kept.job.is_ended:
+            self.forget(request_id)
+        elif not self._owners_of.is_ours(kept.job):
+            self._leave(request_id)
         else:
             self._queue.put(kept.job.requester.user_id, request_id)
+
+    def _leave(self, request_id: str) -> None:
+        """Leave a brief to its node, which has it in its queue or writes it; the watch sees whether that node lives."""
+        self.forget(request_id)
+        self._has_foreign = True
