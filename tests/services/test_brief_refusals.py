@@ -31,6 +31,7 @@ PROGRAM = Identity(
 )
 ASKED = BriefRequestPayload("meeting", "SA", "en", entity_type="country")
 FOR_PROGRAMS = msgspec.structs.replace(ASKED, generator="worker")
+NO_EVENT = "no event"
 RETRY = "app.services.briefs.runner._RETRY_SECONDS"
 
 
@@ -54,7 +55,7 @@ class Store:
         broker.publish = self._called
 
     def refuse(self, kind: str, times: int) -> None:
-        """Refuse the next commits with an event of a kind."""
+        """Refuse the next commits with an event of a kind, or NO_EVENT."""
         self._left[kind] = times
 
     @property
@@ -63,7 +64,7 @@ class Store:
         return not any(self._left.values())
 
     async def _called(self, entries: Any, *more: Any, **named: Any) -> Any:
-        kind = codec.type_of(entries[0].body) if entries else ""
+        kind = codec.type_of(entries[0].body) if entries else NO_EVENT
         if not self._left.get(kind):
             return await self._publish(entries, *more, **named)
         self._left[kind] -= 1
@@ -179,6 +180,38 @@ def test_an_end_by_a_program_whose_answer_was_lost_is_an_end(tmp_path: Path, kin
             assert await store.all_ended() == [kind.rpartition("_")[2]]
 
     asyncio.run(scenario())
+
+
+@asynchronous
+async def test_a_brief_whose_claim_was_not_answered_waits_to_be_claimed_again(tmp_path: Path) -> None:
+    async with running(tmp_path) as service:
+        store = Store(service, takes=True)
+        request_id = await store.ask(FOR_PROGRAMS)
+        workers = store.jobs.workers
+        store.refuse(NO_EVENT, 1)
+        with pytest.raises(Unavailable):
+            await workers.claim((), PROGRAM, unrecorded)
+        claimed = await workers.claim((), PROGRAM, unrecorded)
+        assert claimed is not None
+        assert (claimed.job.request_id, claimed.job.attempts) == (request_id, 1)
+        await workers.fail(request_id, claimed.lease.token, BROKEN, unrecorded)
+        assert await store.all_ended() == ["failed"]
+
+
+@asynchronous
+async def test_a_brief_whose_claim_was_not_answered_waits_again_once_its_lease_runs_out(tmp_path: Path) -> None:
+    """Nobody claims it any more: it fails as one that waits, and has no lease."""
+    async with running(tmp_path, {"briefs.silence_seconds": 1}) as service:
+        store = Store(service, takes=True)
+        request_id = await store.ask(FOR_PROGRAMS)
+        store.refuse(NO_EVENT, 1)
+        with pytest.raises(Unavailable):
+            await store.jobs.workers.claim((), PROGRAM, unrecorded)
+
+        assert await store.all_ended() == ["failed"]
+        kept = await store.jobs.ledger.find(request_id)
+        assert kept is not None
+        assert (kept.job.lease, kept.job.attempts) == (None, 0)
 
 
 @asynchronous

@@ -37,4 +37,4 @@ async def test_a_service_with_an_embedded_store_resumes_the_briefs_of_another_no
             return (kept.job.state, kept.job.node) == ("complete", "after")
 
         await eventually_async(is_written)
-        assert jobs.runner.open == 0
+        await eventually_async(lambda: jobs.runner.open == 0)

@@ -132,6 +132,11 @@ def begun(job: BriefJob, now: float, given_up: int = 0) -> BriefJob:
     return replace(job, state="running", attempts=attempt(job, given_up), changed_at=now, begun_at=now)
 
 
+def given_back(job: BriefJob, now: float) -> BriefJob:
+    """Return the job when it waits again, as its worker was never told that it has it."""
+    return replace(job, state="queued", attempts=job.attempts - 1, changed_at=now, begun_at=None, lease=None)
+
+
 def is_ahead(job: BriefJob, stage: Stage, progress: int) -> bool:
     """Return whether a step is beyond the last one: stages in their order, and progress that never falls."""
     if job.stage is None:

@@ -108,6 +108,12 @@ class BriefLedger:
         given = RecordChange(GIVEN_KIND, job.request_id, 0, msgspec.json.encode(list(facts)), expires=expires)
         await self._publisher.commit([], [self.change(job, kept.revision), given])
 
+    async def take_back(self, kept: KeptBrief, job: BriefJob) -> None:
+        """Keep that no worker has the job, and none of the facts. Raises Moved and Unavailable."""
+        found = await self._records.find(GIVEN_KIND, [job.request_id])
+        given = [RecordChange(GIVEN_KIND, name, record.revision, None) for name, record in found.items()]
+        await self._publisher.commit([], [self.change(job, kept.revision), *given])
+
     async def given(self, request_id: str) -> list[EntityFact]:
         """Return the facts that the worker of a job was given. Raises Unavailable."""
         record = (await self._records.find(GIVEN_KIND, [request_id])).get(request_id)

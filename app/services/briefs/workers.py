@@ -6,6 +6,7 @@ A report prolongs the lease. One that runs out fails the brief: its worker was s
 from __future__ import annotations
 
 import secrets
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import wraps
 from typing import TYPE_CHECKING, Any, Concatenate, Final, NamedTuple, ParamSpec, TypeVar
@@ -125,6 +126,7 @@ class BriefWorkers:
         self._clock, self._listening = clock, listening
         self._turns = ServedTurns(_MAX_REMEMBERED)  # of requesters
         self._heard = RecentSigns(silence_seconds)  # by brief
+        self._unanswered: dict[str, str] = {}  # tokens of claims that the store may have taken, by brief
         self._served = RecentSigns(silence_seconds)  # claims and reports, by type of brief
 
     @staticmethod
@@ -138,6 +140,9 @@ class BriefWorkers:
 
         The facts are within the rights of the requester and of the worker. Raises Unavailable, and the errors of `act`.
         """
+        for request_id in list(self._unanswered):
+            with suppress(Moved):
+                await self._take_back(request_id, await self._ledger.find(request_id))
         for kept in await self._waiting(types, by):
             token = secrets.token_urlsafe(24)
             job = msgspec.structs.replace(jobs.begun(kept.job, self._ledger.now()), lease=self._lease(by, token))
@@ -156,6 +161,9 @@ class BriefWorkers:
                 await self._ledger.give(kept, job, facts)
             except Moved:
                 continue  # another worker was first, or it was cancelled
+            except Unavailable:
+                self._unanswered[job.request_id] = token
+                raise
             self._turns.take(job.requester.user_id)
             self._sign(job)
             assert job.lease is not None  # noqa: S101  it was given above
@@ -253,6 +261,8 @@ class BriefWorkers:
             await self._ledger.commit(kept, kept.job)
         elif left > 0:
             await self._ledger.postpone(kept, wall + left)
+        elif await self._take_back(record.key, kept):
+            pass  # it waits again: nobody was silent
         elif kept.job.lease is None and await self._ledger.is_served(kept.job.type, wall):
             await self._ledger.postpone(kept, wall + self._silence / 2)  # by a worker that another node hears
         else:
@@ -270,6 +280,23 @@ class BriefWorkers:
             if (not types or kept.job.type in types) and self._parts.publisher.shown_to(by, (kept.job.channel,))
         ]
         return sorted(found, key=lambda kept: (self._turns.last(kept.job.requester.user_id), kept.job.created_at))
+
+    async def _take_back(self, request_id: str, kept: KeptBrief | None) -> bool:
+        """Let a brief wait again whose claim was kept and not answered, and return whether it was: none has its lease.
+
+        Raises Moved and Unavailable.
+        """
+        if kept is None or kept.job.is_ended:
+            self._unanswered.pop(request_id, None)
+            return False
+        if kept.job.lease is None:
+            return False  # it waits; the commit may take its time
+        is_lost = kept.job.lease.token == self._unanswered.get(request_id)
+        if is_lost:
+            await self._ledger.take_back(kept, jobs.given_back(kept.job, self._ledger.now()))
+            self._served.take(kept.job.type, self._clock().steady)  # a program asked for it
+        self._unanswered.pop(request_id, None)
+        return is_lost
 
     async def _facts(self, job: BriefJob, by: Identity) -> list[EntityFact]:
         facts = (await self._parts.collector.collect(job)).facts
