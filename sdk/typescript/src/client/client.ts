@@ -115,9 +115,10 @@ export class DossierRealtimeClient implements RealtimeConnection {
 
   /**
    * Send the edits of open documents that wait, and wait `timeout` seconds at most for their confirmation; true where all
-   * are saved.
+   * are saved. Rejects with ConnectionClosed after `close`.
    */
   async flush(timeout = 5): Promise<boolean> {
+    this.stillWanted();
     const saved = await Promise.all(this.session.documents.map((document) => document.flush?.(timeout)));
     return !saved.includes(false);
   }

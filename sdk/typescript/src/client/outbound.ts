@@ -23,7 +23,7 @@ export function frameOf(channel: string | undefined, message: object, ref: strin
   const { type, channel: named } = (message ?? {}) as { type?: unknown; channel?: unknown };
   if (typeof type !== "string") throw new TypeError("A message is an object with a type, and mostly a payload");
   if (channel !== undefined && named != null && named !== channel) {
-    throw new RangeError("The message names another channel than send() does; leave the channel out of the message");
+    throw new RangeError("The message names another channel than send() does; leave it out");
   }
   const body: Record<string, unknown> = { ...message, ref };
   if (channel !== undefined) body.channel = channel;

@@ -41,7 +41,7 @@ export class SendQueue {
   /** Append a send. Throws QueueFull. */
   add(send: PendingSend): void {
     if (this.size >= this.capacity) {
-      throw new QueueFull(`${this.capacity} sends wait for their ack; await earlier ones, then send again`);
+      throw new QueueFull(`${this.capacity} sends wait for their ack; await earlier ones`);
     }
     send.place = ++this.places;
     this.waiting.set(send.ref, send);
@@ -95,23 +95,15 @@ export class SendQueue {
 
   /** Queue every send in flight again, in its order: the connection is lost. */
   disconnected(): void {
-    this.lineUp([...this.inFlight.values(), ...this.waiting.values()]);
+    this.lineUp(this.all);
     this.inFlight.clear();
   }
 
-  /** Remove and return all sends. */
-  clear(): PendingSend[] {
-    const all = [...this.inFlight.values(), ...this.waiting.values()];
-    this.inFlight.clear();
-    this.waiting.clear();
-    return all;
-  }
-
-  /** Remove and return the sends whose deadline has passed. */
-  expired(now: number): PendingSend[] {
-    const late = [...this.inFlight.values(), ...this.waiting.values()].filter((send) => send.deadline <= now);
-    for (const send of late) this.forget(send.ref);
-    return late;
+  /** Remove and return the sends of which `which` is true. */
+  remove(which: (send: PendingSend) => boolean): PendingSend[] {
+    const found = this.all.filter(which);
+    for (const send of found) this.forget(send.ref);
+    return found;
   }
 
   /** Defer every deadline to `until` at the earliest. */
@@ -133,6 +125,10 @@ export class SendQueue {
     if (this.waiting.size && this.pausedUntil > now) due = Math.min(due, this.pausedUntil);
     if (this.held) due = Math.min(due, this.rate.opensAt);
     return due;
+  }
+
+  private get all(): PendingSend[] {
+    return [...this.inFlight.values(), ...this.waiting.values()];
   }
 
   private lineUp(sends: PendingSend[]): void {

@@ -69,6 +69,8 @@ export class ClientSession implements SubscriberHome {
     state?.subscribers.delete(subscriber);
     if (state && !state.subscribers.size) {
       this.channels.delete(state.channel);
+      // Nobody waits for the answers to its edits, and who opens the document again must not meet them.
+      this.queues.edit.remove(({ frame }) => frame.includes(`"channel":"${state.channel}"`));
       this.say({ type: "unsubscribe", channel: state.channel, ref: this.nextRef() });
     }
   }
@@ -98,7 +100,7 @@ export class ClientSession implements SubscriberHome {
 
   updatePresence(channel: string, change: PresenceChangeInput): void {
     const state = this.channels.get(channel);
-    if (!state) throw new NotSubscribed(`${channel} is not subscribed; subscribe to it before you update your presence`);
+    if (!state) throw new NotSubscribed(`${channel} is not subscribed; subscribe to it first`);
     state.updatePresence(change);
     if (state.live) this.say({ type: "presence_update", channel, payload: change, ref: this.nextRef() });
   }
@@ -148,7 +150,7 @@ export class ClientSession implements SubscriberHome {
   /** End all subscriptions and reject all sends: the client does not come back. */
   end(error: RealtimeError | undefined): void {
     const why = error ?? new ConnectionClosed("The client was closed; make a new one to go on");
-    for (const queue of Object.values(this.queues)) for (const send of queue.clear()) send.reject(why);
+    for (const queue of Object.values(this.queues)) for (const send of queue.remove(() => true)) send.reject(why);
     const states = [...this.channels.values()];
     this.channels.clear();
     for (const state of states) {
@@ -160,7 +162,7 @@ export class ClientSession implements SubscriberHome {
 
   tick(now: number): void {
     for (const queue of Object.values(this.queues)) {
-      for (const send of queue.expired(now)) {
+      for (const send of queue.remove(({ deadline }) => deadline <= now)) {
         const key = send.key && " with the same idempotency key";
         const text = `No answer within ${this.sendTimeout / 1000} s; send again${key} to be sure`;
         send.reject(new TimedOut(text, send.key));

@@ -61,6 +61,33 @@ it("reports the text with edits that are not saved when the document is closed, 
   }
 });
 
+it("sends nothing of a closed document later, also where it is opened again before the line is back", async () => {
+  for (const isUnderWay of [true, false]) {
+    const paper = await opened();
+    const { server, client, document } = paper;
+    if (isUnderWay) {
+      server.answer = ({ type }) => type === "edit_operation"; // it is lost on its way
+      document.insert(0, "lost ");
+      await vi.advanceTimersByTimeAsync(1_000);
+    }
+    await cut(paper, document);
+    server.answer = undefined;
+    document.insert(0, "more ");
+    await vi.advanceTimersByTimeAsync(1_000);
+    document.close();
+    const again = openDocument(client, "paper");
+    again.onError((error) => paper.errors.push(error));
+    server.refusing = undefined;
+    await vi.waitFor(() => expect(again.isLoaded).toBe(true), { timeout: 60_000 });
+    expect(await client.flush()).toBe(true);
+    expect([again.text, server.document("paper").text]).toEqual(["text", "text"]);
+    again.insert(0, "anew ");
+    expect(await client.flush()).toBe(true);
+    expect([again.text, server.document("paper").text]).toEqual(["anew text", "anew text"]);
+    expect(paper.errors.filter((error) => !(error instanceof UnsavedEdits))).toEqual([]);
+  }
+});
+
 it("reports it when the client is closed, and when the client has to give up", async () => {
   const one = await opened();
   one.document.insert(0, "my ");
@@ -114,6 +141,7 @@ it("waits 5 s for edits of all documents, where nothing answers", async () => {
   expect(errors).toEqual([]);
   client.close();
   expectUnsaved(errors, "my text");
+  await expect(client.flush()).rejects.toThrow("The client was closed");
 });
 
 it("waits for no refusal to pass, and gives it as the cause", async () => {
