@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import secrets
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -68,10 +69,16 @@ class Load:
         return one
 
     async def warm_up(self) -> None:
-        """Fill every cache there is, that of recovery too."""
+        """Fill every cache there is, that of recovery too.
+
+        With events of random text: the store packs what repeats, and its cache holds packed events.
+        """
         async with door(self.service, self.service.token("publisher", "write:dossier:*")) as client:
             for number in range(WARM_UP // BIG // 5):
                 messages = [update(f"w{number}.{index}", "dossier:country:EG", BIG) for index in range(5)]
+                for message in messages:
+                    fields = message["payload"]["fields_changed"]
+                    fields[:] = [secrets.token_urlsafe(45).lower().replace("-", "_") for _ in fields]
                 answer = await post(client, self.ledger, messages, f"warm-{number}")
                 assert answer.status_code == 200, answer.text
         one = await self.subscriber("warm")
