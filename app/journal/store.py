@@ -204,6 +204,10 @@ def open_tail(folder: Path, node: str) -> Tail:
             raise _refusal(folder, ChainFault(chain.seq + 1, path.name, 0, what))
         if torn_off:
             _cut(path, size)
+        if chain.seq > head.seq:  # a crash came before the head: the next segment must not begin behind an old one
+            with path.open("rb") as file:
+                os.fsync(file.fileno())
+            write_head(folder, node, Head(chain.seq, chain.link.hex()))
         if packed or chain.format != FORMAT:  # nothing is written behind what is compressed or of an earlier format
             return Tail(chain.seq, chain.link, chain.commit, None, 0, cut)
         return Tail(chain.seq, chain.link, chain.commit, path, size, cut)

@@ -156,18 +156,25 @@ def kept_paths(folder: Path, node: str, anchor: Anchor | None) -> list[Path]:
     return [path for path in segment_paths(folder, node) if anchor is None or first_seq(path) > anchor.seq]
 
 
+_MAX_POLLS = 5  # at a head and segments that do not fit: the writer begins segments minutes apart at the least
+
+
 class OpenedJournal:
     """The journal of one node at the time of opening. `check` is of the anchor's signature. Raises OSError."""
 
     def __init__(self, folder: Path, node: str, check: Check | None = None, outside: Outside | None = None) -> None:
         self._outside = outside
-        self._head = read_head(
-            folder, node
-        )  # before the segments: they may grow meanwhile, and the head must not be ahead
-        self._anchor = read_anchor(folder, node)
+        paths: list[Path] = []
+        for _ in range(_MAX_POLLS):
+            # The head before the segments: they may grow meanwhile, and the head must not be ahead.
+            self._head = read_head(folder, node)
+            self._anchor = read_anchor(folder, node)
+            paths = kept_paths(folder, node, self._anchor)
+            if self._head is None or not paths or self._head.seq >= first_seq(paths[-1]) - 1:
+                break  # else a segment was begun between the two, or the head is one of before
         self._fault = _at_anchor(node, self._anchor, check)
         cache = BlockCache()
-        self.segments = [open_segment(path, cache) for path in kept_paths(folder, node, self._anchor)]
+        self.segments = [open_segment(path, cache) for path in paths]
 
     def walk(self) -> Walk:
         """Return a walk along the whole chain."""

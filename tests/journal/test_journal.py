@@ -14,7 +14,8 @@ from hypothesis import strategies as st
 
 from app.journal import store
 from app.journal.writer import Journal
-from dossier_realtime.recording.entry import redact
+from dossier_realtime.archive import folder as archive_folder
+from dossier_realtime.recording.entry import Anchor, redact
 from dossier_realtime.recording.proof.verify import Report
 from tests.harness.eventually import eventually
 from tests.journal.folders import NODE, entries, report, until, write_some
@@ -81,6 +82,45 @@ def test_a_segment_is_closed_after_a_day_however_small_it_is_also_over_restarts(
     assert len(store.segment_paths(tmp_path, NODE)) == 4
     assert [entry.header.seq for entry in entries(tmp_path)] == list(range(1, 3 * 7 + 1))
     assert report(tmp_path).ok
+
+
+def test_a_segment_that_is_begun_while_the_folder_is_opened_is_no_fault(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write_some(tmp_path, 50)
+    list_paths, listings = archive_folder.kept_paths, 0
+
+    def listed(folder: Path, node: str, anchor: Anchor | None) -> list[Path]:
+        nonlocal listings
+        listings += 1
+        if listings == 1:  # between the head and the segments
+            write_some(tmp_path, 500, segment_bytes=10_000)
+        return list_paths(folder, node, anchor)
+
+    monkeypatch.setattr(archive_folder, "kept_paths", listed)
+    found = report(tmp_path)
+    assert (found.ok, found.entries, listings) == (True, 52 + 502, 2)
+
+
+def test_a_head_of_before_the_last_segment_is_a_fault(tmp_path: Path) -> None:
+    write_some(tmp_path, 50)
+    head = store.read_head(tmp_path, NODE)
+    assert head is not None
+    write_some(tmp_path, 500, segment_bytes=10_000)
+    store.write_head(tmp_path, NODE, head)
+    assert "older than the last segment" in str(report(tmp_path).fault)
+
+
+def test_a_segment_that_is_begun_right_after_a_crash_is_not_ahead_of_the_head(tmp_path: Path) -> None:
+    write_some(tmp_path, 50)
+    head = store.read_head(tmp_path, NODE)
+    write_some(tmp_path, 50)
+    assert head is not None
+    store.write_head(tmp_path, NODE, head)  # as where the process was killed before its last sync
+    journal = Journal(tmp_path, NODE, clock=lambda: time.time() + 90_000)  # the segment is more than a day old
+    eventually(lambda: len(store.segment_paths(tmp_path, NODE)) == 2)
+    assert report(tmp_path).ok
+    journal.close()
 
 
 def test_the_highest_commit_is_known_after_opening_however_far_back_it_is(tmp_path: Path) -> None:
