@@ -19,10 +19,8 @@ from app.security.auth_settings import AuthSettings
 from app.security.claims import Claims, TokenError, TokenHeader, identify, in_words, read_claims, split_token
 from dossier_realtime.protocol.authorization import Identity
 
-__all__ = ["NO_KEYS", "REFUSAL", "KeyUnknown", "KeysUnavailable", "TokenError", "TokenVerifier"]
+__all__ = ["REFUSAL", "KeyUnknown", "KeysUnavailable", "TokenError", "TokenVerifier"]
 
-NO_KEYS = "the key set cannot be fetched"
-"""The reason in the log for a token that cannot be judged."""
 REFUSAL = "The token is not valid; ask for a new one and authenticate again"
 """The message to the client, whatever the reason."""
 MAX_TOKEN_BYTES = 4096
@@ -43,8 +41,10 @@ class KeyUnknown(TokenError):
 class KeysUnavailable(Exception):
     """Raised when a token names a key that the key set does not hold, and the last fetch of the set has failed.
 
-    It is no TokenError: the token may be good (docs/protocol.md#keys-of-the-issuer).
+    It is no TokenError: the token may be good (docs/protocol.md#keys-of-the-issuer). `reason` is for the log.
     """
+
+    reason = "the key set cannot be fetched"
 
     def __init__(self) -> None:
         super().__init__("the key set of auth.jwks_url cannot be fetched now; look at the issuer, and try again later")

@@ -131,14 +131,14 @@ def join(entries: Sequence[Entry]) -> Joined | None:
         round((last.at - acked.at) * 1000),
     )
     frame = _frame_decoder.decode(sent)
-    members = {name: bytes(value) for name, value in frame.payload.items()}
+    members = _plain(frame.payload)
     expected = _expected(header, members)
-    found = _frame_decoder.decode(made).payload
-    differing = {name for name, _ in expected.items() ^ {name: bytes(value) for name, value in found.items()}.items()}
+    found = _plain(_frame_decoder.decode(made).payload)
+    differing = {name for name, _ in expected.items() ^ found.items()}
     other: dict[str, bytes] = {
         name: value
         for name in _MADE
-        if name in differing and (value := bytes(found.get(name, _NULL))) != expected.get(name, _NULL)
+        if name in differing and (value := found.get(name, _NULL)) != expected.get(name, _NULL)
     }
     ref = bytes(frame.ref)
     if _frames(header, members, ref, other) != tuple(entry.frame for entry in entries):
@@ -268,11 +268,16 @@ def _body(header: JoinedHeader, sent: Mapping[str, bytes], ref: bytes, other: Ma
 
 def _read(header: JoinedHeader, body: bytes) -> tuple[bytes, bytes, bytes]:
     """Return the frames that a body stands for. Raises ValueError for a body of another form."""
-    members = {name: bytes(value) for name, value in _members_decoder.decode(body).items()}
+    members = _plain(_members_decoder.decode(body))
     ref, changed = members.pop("ref", b""), members.pop("made", b"{}")
     members.setdefault("version", b"%d" % (header.offset - 1))
-    other = {name: bytes(value) for name, value in _members_decoder.decode(changed).items()}
+    other = _plain(_members_decoder.decode(changed))
     return _frames(header, members, ref, other)
+
+
+def _plain(members: _Members) -> dict[str, bytes]:
+    """Return members as the text that stands in their frame."""
+    return {name: bytes(value) for name, value in members.items()}
 
 
 def _frames(

@@ -60,7 +60,7 @@ class Store:
 
     @property
     def is_done(self) -> bool:
-        """Whether all was refused that was to be."""
+        """Return whether all was refused that was to be."""
         return not any(self._left.values())
 
     async def _called(self, entries: Any, *more: Any, **named: Any) -> Any:

@@ -16,7 +16,7 @@ from app.engine.ports.control import ControlCommand
 from app.engine.ports.errors import TooManyConnections, Unavailable
 from app.engine.ports.sessions import SessionRecord
 from app.node.effects.replies import refuse, refuse_busy
-from app.security.auth import NO_KEYS, KeysUnavailable, KeyUnknown, TokenError
+from app.security.auth import KeysUnavailable, KeyUnknown, TokenError
 from dossier_realtime.protocol import channels
 from dossier_realtime.protocol.errors import ErrorCode
 
@@ -75,8 +75,8 @@ class Authentication:
         except TokenError as refused:
             self._token_refused(connection, asked, refused)
             return
-        except KeysUnavailable:
-            self._token_undecided(connection, asked)
+        except KeysUnavailable as undecided:
+            self._token_undecided(connection, asked, undecided)
             return
         opening = self._verified(connection, asked, identity)
         if opening is not None:
@@ -107,10 +107,10 @@ class Authentication:
         self._outcomes.settle(asked, ErrorCode.INVALID_TOKEN)
         connection.apply(connection.session.token_refused(asked, at))
 
-    def _token_undecided(self, connection: Connection, asked: VerifyToken) -> None:
+    def _token_undecided(self, connection: Connection, asked: VerifyToken, undecided: KeysUnavailable) -> None:
         """Refuse a token that may be good. The connection stays as it is; one without a login is invited back."""
         is_login = connection.session.identity is None
-        self._recorder.record_refused_token(connection.address, NO_KEYS, connection.now.steady)
+        self._recorder.record_refused_token(connection.address, undecided.reason, connection.now.steady)
         connection.session.token_undecided()
         wait = None if is_login else _RENEW_AFTER_SECONDS
         busy = refuse(connection, ErrorCode.SERVICE_UNAVAILABLE, _NO_KEYS, asked.ref, retry_after=wait)

@@ -9,7 +9,6 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 from app.journal.initiator import Initiator
-from app.security import auth
 from app.security.auth import KeysUnavailable, TokenError
 from app.services.callers import TokenRevoked
 from dossier_realtime.protocol.authorization import Fact, Right, access, decide_operator, may_see
@@ -107,8 +106,9 @@ class CallerHandler(GuardedHandler):
         except TokenRevoked:
             self._unauthorized("The token is not valid; ask for a new one")
             return None
-        except KeysUnavailable:  # the caller is not known: the call counts to its address
-            self.context.records.recorder.record_refused_token(self.request.remote_ip or "", auth.NO_KEYS, self.now())
+        except KeysUnavailable as undecided:  # the caller is not known: the call counts to its address
+            recorder = self.context.records.recorder
+            recorder.record_refused_token(self.request.remote_ip or "", undecided.reason, self.now())
             if self.admit_anonymous():
                 self.unavailable(NO_KEYS)
             return None
