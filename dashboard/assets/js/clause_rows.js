@@ -6,22 +6,16 @@ function clauseMoments({ moments }) {
   let lists = [[], [], []]
 
   function at(ms) {
-    let low = 0
-    let high = moments.length
-    while (low < high) {
-      const middle = (low + high) >> 1
-      if (moments[middle][0] <= ms) low = middle + 1
-      else high = middle
-    }
-    if (low === 0 || moments[low - 1].length === 1) return null
-    if (low - 1 < place) {
+    const begun = countUntil(moments, ms)
+    if (begun === 0 || moments[begun - 1].length === 1) return null
+    if (begun - 1 < place) {
       place = -1
       lists = [[], [], []]
     }
-    for (let each = place + 1; each < low; each += 1) {
+    for (let each = place + 1; each < begun; each += 1) {
       moments[each].slice(3).forEach(([begin, removed, items], list) => lists[list].splice(begin, removed, ...items))
     }
-    place = low - 1
+    place = begun - 1
     const [, first, second] = moments[place]
     return { place, edits: [first, second], cuts: lists.slice(0, 2), rows: lists[2] }
   }

@@ -6,20 +6,23 @@ const DELETE = 1
 const BATCH = 3
 const KEPT = 200 // edits between two kept texts
 
+// The number of changes until a time (ms), in a list of changes that begin with their times, in order
+function countUntil(changes, at) {
+  let low = 0
+  let high = changes.length
+  while (low < high) {
+    const middle = (low + high) >> 1
+    if (changes[middle][0] <= at) low = middle + 1
+    else high = middle
+  }
+  return low
+}
+
 function documentText({ content, format, edits }) {
   const kept = [dressed(content, format)]
 
   // The number of edits until a time (ms)
-  function count(at) {
-    let low = 0
-    let high = edits.length
-    while (low < high) {
-      const middle = (low + high) >> 1
-      if (edits[middle][0] <= at) low = middle + 1
-      else high = middle
-    }
-    return low
-  }
+  const count = (at) => countUntil(edits, at)
 
   // The runs after a number of edits
   function runs(count) {
