@@ -7,6 +7,7 @@ or turn the text: control characters are made visible. Only a traceback has more
 from __future__ import annotations
 
 import logging
+import math
 import sys
 from collections import Counter
 from typing import TYPE_CHECKING, Any, Literal, TextIO
@@ -115,7 +116,8 @@ class Sample:
 class Sampler:
     """A filter of log lines that flood: the first of each kind and address in `seconds` pass, the rest is counted.
 
-    It is bounded: it distinguishes so many addresses a second, and all others count as one.
+    The seconds of a kind and address begin with its first occurrence, not with the clock's: two that come close
+    together are never two first ones. It is bounded: it distinguishes so many addresses, and all others count as one.
     """
 
     _MAX_KEYS = 1_000
@@ -123,24 +125,24 @@ class Sampler:
 
     def __init__(self, each: int, seconds: float = 1.0) -> None:
         self._each, self._seconds = each, seconds
-        self._second = 0
-        self._seen: Counter[tuple[str, str]] = Counter()
+        self._told = -math.inf
+        self._seen: dict[tuple[str, str], tuple[float, int]] = {}  # (begun, so many), the oldest first
         self._kinds: Counter[str] = Counter()
         self._addresses: Counter[str] = Counter()
 
     def allows(self, kind: str, address: str, steady: float) -> bool:
-        """Return whether this occurrence is written whole; else it is counted."""
-        if int(steady // self._seconds) != self._second:
-            self._second = int(steady // self._seconds)
-            self._seen.clear()
+        """Return whether this occurrence is written whole; else it is counted. `steady` is a clock in seconds."""
+        while self._seen and self._is_over(next(iter(self._seen.values()))[0], steady):
+            del self._seen[next(iter(self._seen))]
         key = (kind, address)
         if key not in self._seen and len(self._seen) >= self._MAX_KEYS:
             key = (kind, "")
-        self._seen[key] += 1
-        if self._seen[key] <= self._each:
-            return True
-        self.count(kind, address)
-        return False
+        began, seen = self._seen.get(key, (steady, 0))
+        if seen >= self._each:
+            self.count(kind, address)
+            return False
+        self._seen[key] = (began, seen + 1)
+        return True
 
     def count(self, kind: str, address: str) -> None:
         """Count an occurrence that is not written."""
@@ -148,12 +150,10 @@ class Sampler:
         self._addresses[address if address in self._addresses or len(self._addresses) < self._MAX_KEYS else ""] += 1
 
     def counted(self, steady: float) -> dict[str, int | list[str]]:
-        """Return what was counted, once the time is over, and begin anew; empty where there is nothing to tell."""
-        now = int(steady // self._seconds)
-        if not self._kinds or now == self._second:
+        """Return what was counted, at most once in `seconds`, and begin anew; empty where there is nothing to tell."""
+        if not self._kinds or not self._is_over(self._told, steady):
             return {}
-        self._second = now
-        self._seen.clear()
+        self._told = steady
         told: dict[str, int | list[str]] = {
             "count": self._kinds.total(),
             "kinds": [f"{count} {kind}" for kind, count in self._kinds.most_common(self._TOP)],
@@ -162,3 +162,6 @@ class Sampler:
         self._kinds.clear()
         self._addresses.clear()
         return told
+
+    def _is_over(self, began: float, steady: float) -> bool:
+        return steady - began >= self._seconds

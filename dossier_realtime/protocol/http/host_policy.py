@@ -144,15 +144,15 @@ def canonical_origin(origin: str) -> str:
 
 @dataclass(slots=True)
 class DenialSample:
-    """The refusals of a minute that are worth a log line: each header's value once, and `most` in all.
+    """The refusals that are worth a log line: each header's value once in `seconds`, and `most` values in all.
 
-    Bounded in lines and in memory for any input; refusals without a line are counted for the next one.
+    The seconds of a value begin with its line. Bounded in lines and in memory for any input; refusals without a line
+    are counted for the next one.
     """
 
     most: int = 20
     seconds: float = 60.0
-    _window: int = -1
-    _seen: set[tuple[str, str]] = field(default_factory=set)
+    _lines: dict[tuple[str, str], float] = field(default_factory=dict)  # when each was written, the oldest first
     _left_out: int = 0
 
     def take(self, denial: HeaderDenial, steady: float) -> int | None:
@@ -160,15 +160,13 @@ class DenialSample:
 
         `steady` is seconds of a clock that never goes back.
         """
-        window = int(steady // self.seconds)
-        if window != self._window:
-            self._window = window
-            self._seen.clear()
+        while self._lines and steady - next(iter(self._lines.values())) >= self.seconds:
+            del self._lines[next(iter(self._lines))]
         key = (denial.header, denial.sent)
-        if key in self._seen or len(self._seen) >= self.most:
+        if key in self._lines or len(self._lines) >= self.most:
             self._left_out += 1
             return None
-        self._seen.add(key)
+        self._lines[key] = steady
         left_out, self._left_out = self._left_out, 0
         return left_out
 
