@@ -41,7 +41,9 @@ class _InTurn:
     lingering: Lingering
     is_lingering = False
     connection_quota: ConnectionQuota
+    head_seconds: float
     closed: Callable[[], bool]
+    close: Any  # Tornado's, which takes an error or nothing
     error: BaseException | None
     socket: Any
 
@@ -92,7 +94,15 @@ class _InTurn:
         return asyncio.ensure_future(self._read_in_turn(regex, max_bytes))
 
     async def _read_in_turn(self, regex: bytes, max_bytes: int | None) -> bytes:
-        head: bytes = await super().read_until_regex(regex, max_bytes)  # type: ignore[misc]  # of the stream mixed in
+        reading: asyncio.Future[bytes] = super().read_until_regex(regex, max_bytes)  # type: ignore[misc]  # mixed in
+        try:
+            async with asyncio.timeout(self.head_seconds):
+                await reading
+        except TimeoutError:
+            if reading.cancelled():  # else it came in this same turn, after a standstill of the process
+                self.close()
+                raise tornado.iostream.StreamClosedError from None
+        head = reading.result()
         is_often = self.connection_quota.is_refused_often(self.ticket, time.monotonic())
         await self.turns.wait(lane=Lane.REFUSED if is_often else Lane.NEWCOMERS)
         if self.closed():  # Tornado goes on with what was pipelined behind the last answer
@@ -126,10 +136,22 @@ class LimitedServer(tornado.httpserver.HTTPServer):
     """Tornado's HTTP server with another accept loop: Tornado's own spins and logs while no file can be opened."""
 
     def initialize(  # type: ignore[override]  # Tornado's way to construct
-        self, app: Any, tls: ssl.SSLContext | None, connection_quota: ConnectionQuota, turns: Turns, **bounds: Any
+        self,
+        app: Any,
+        tls: ssl.SSLContext | None,
+        connection_quota: ConnectionQuota,
+        turns: Turns,
+        head_seconds: float,
+        **bounds: Any,
     ) -> None:
-        """Take the bounds that Tornado's server knows, and those of this one."""
+        """Take the bounds that Tornado's server knows, and those of this one.
+
+        A head has to come within `head_seconds` of the connection or of the answer before it.
+        """
         super().initialize(app, **bounds)
+        # Tornado would count the seconds in which a whole head waits for its turn, as if its client were slow.
+        self.conn_params.header_timeout = None
+        self._head_seconds = head_seconds
         self._tls = tls
         self._connection_quota = connection_quota
         self._turns = turns
@@ -212,6 +234,6 @@ class LimitedServer(tornado.httpserver.HTTPServer):
             connection.close()
             self._connection_quota.release(ticket)
             return
-        stream.ticket, stream.turns = ticket, self._turns
+        stream.ticket, stream.turns, stream.head_seconds = ticket, self._turns, self._head_seconds
         stream.lingering, stream.connection_quota = self._lingering, self._connection_quota
         self.handle_stream(stream, address)
