@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import math
 import random
 from contextlib import suppress
 from typing import TYPE_CHECKING, Final
@@ -94,6 +95,8 @@ class Node:
         """True where another node took clients when the drain of this one began."""
         self._ticker: asyncio.TimerHandle | None = None
         self._is_timing = False  # whether a step of `_run_timer` waits for its turn
+        self._timed_at = math.inf
+        """The steady time of the tick or of its last step; infinity once the sockets were read for the others."""
 
     def _effect_runner(self) -> EffectRunner:
         context = EffectContext(
@@ -176,16 +179,17 @@ class Node:
             self._tick_at(when)
 
     def _tick(self, due: float) -> None:
-        now = self.loop.time()
+        at, now = self.clock(), self.loop.time()
         # First of all: a failure below must not stop the clock.
         self._tick_at(now + until_next_second(now))
         self._tick_sooner()
         self.recorder.record_tick(max(0.0, now - due))
-        if self.timers.is_due(self.clock()) and not self._is_timing:
+        if self.timers.is_due(at) and not self._is_timing:
             self._is_timing = True
             if now - due > _STANDSTILL_SECONDS:
                 self.background.start(self._read_and_run_timers())
             else:
+                self._timed_at = at.steady
                 self.turns.later(self._run_timer)
 
     async def _read_and_run_timers(self) -> None:
@@ -193,12 +197,18 @@ class Node:
         try:
             await self.turns.after_reading()
         finally:
+            self._timed_at = math.inf  # once a tick: an overloaded node must not read for ever
             self.turns.later(self._run_timer)
 
     def _run_timer(self) -> bool:
         """Run one deadline that is due; return whether another one is."""
+        at = self.clock()  # once, so that a standstill behind this line changes nothing
+        if at.steady - self._timed_at > _STANDSTILL_SECONDS:
+            self.background.start(self._read_and_run_timers())
+            return False
+        self._timed_at = max(self._timed_at, at.steady)
         self._is_timing = False
-        self.timers.run_next(self.clock())  # where it raises, the next tick begins again
+        self.timers.run_next(at)  # where it raises, the next tick begins again
         self._is_timing = self.timers.is_due(self.clock())
         return self._is_timing
 
