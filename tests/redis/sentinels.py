@@ -66,6 +66,8 @@ class WatchedOffice:
             assert self.master.command("ACL", "SETUSER", "default", command) == b"+OK\r\n"
         assert self.sentinels[-1].command("SENTINEL", "FAILOVER", "office") == b"+OK\r\n"
         eventually(lambda: b"master" in self.replica.command("ROLE"), self.replica.log)
+        # Until the old one has noticed, it would take one more change, which nobody else would have.
+        eventually(lambda: b"connected_slaves:0" in self.master.command("INFO", "replication"), self.master.log)
 
 
 @contextmanager

@@ -15,7 +15,7 @@ from app.engine.redis import bus as bus_module
 from app.engine.redis.bus import Bus
 from app.engine.redis.connection import CALL_SECONDS, connect
 from tests.harness.coroutine_tests import asynchronous
-from tests.harness.eventually import eventually_async
+from tests.harness.eventually import HANG_SECONDS, eventually_async
 from tests.harness.ports import reserve
 from tests.harness.redis_server import RedisServer
 from tests.redis.cutting_proxy import CuttingProxy, cutting_proxy
@@ -77,6 +77,39 @@ async def test_a_channel_that_is_given_up_and_wanted_again_meanwhile_is_confirme
         bus.reconnect()
         await eventually_async(lambda: again)
         await again[0]
+
+
+@asynchronous
+async def test_the_answer_to_an_earlier_command_confirms_no_channel(
+    redis_server: RedisServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(bus_module, "MAX_CONFIRM_SECONDS", HANG_SECONDS)
+    async with cutting_proxy(redis_server.port) as proxy, opened_bus(url_of(proxy)) as bus:
+        go_on, heard = asyncio.Event(), list[bytes]()
+
+        async def held(data: bytes) -> None:
+            if b"SUBSCRIBE" in data:
+                await go_on.wait()
+
+        await bus.subscribe("bus:first", ignore)
+        proxy.hold_answer_to = b"bus:again"
+        given_up = asyncio.ensure_future(bus.subscribe("bus:again", ignore))
+        await proxy.held.wait()
+        given_up.cancel()
+        await asyncio.wait([given_up])
+        proxy.before_request = held
+        await bus.unsubscribe("bus:again")
+        again = asyncio.ensure_future(bus.subscribe("bus:again", lambda _, told: heard.append(told)))
+        redis_server.command("PUBLISH", "bus:again", "before")  # behind the answer to the command that was given up
+        proxy.go_on.set()
+        await eventually_async(lambda: heard == [b"before"])
+        for _ in range(9):
+            await asyncio.sleep(0)
+        assert not again.done()
+        go_on.set()
+        await again
+        redis_server.command("PUBLISH", "bus:again", "after")
+        await eventually_async(lambda: heard == [b"before", b"after"])
 
 
 @asynchronous

@@ -14,12 +14,16 @@ from hypothesis import strategies as st
 from redis.asyncio import Redis
 from redis.asyncio.sentinel import MasterNotFoundError
 
+from app.engine.options import EngineOptions
 from app.engine.ports.errors import EngineError
+from app.engine.redis import startup_checks
+from app.engine.redis.connection import connect
 from app.engine.redis.sentinels.master_finder import MasterFinder
 from app.engine.redis.sentinels.votes import Vote, agreed_master, told_vote
 from tests.engine.events import CHANNEL, event, numbers
 from tests.harness.coroutine_tests import asynchronous
 from tests.harness.eventually import HANG_SECONDS, eventually, eventually_async
+from tests.harness.redis_server import RedisServer
 from tests.redis.cluster import has_all
 from tests.redis.nodes import OpenNode, opened_node
 from tests.redis.sentinels import watched_office
@@ -123,6 +127,24 @@ async def test_a_running_node_keeps_its_master_where_no_sentinel_answers() -> No
 
 
 @asynchronous
+async def test_a_start_asks_again_where_no_master_was_named_in_time(
+    redis_server: RedisServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(startup_checks, "START_SECONDS", HANG_SECONDS)
+    sentinel = ToldSentinel()
+    url = f"redis+sentinel://127.0.0.1:{await sentinel.start()}/office"
+    clients = connect(url)
+    try:
+        checking = asyncio.ensure_future(startup_checks.check_server(clients, url, EngineOptions(durability="memory")))
+        await sentinel.has_answered(1)  # that it knows of none
+        sentinel.master = (("127.0.0.1", redis_server.port), 0, 1)
+        assert await checking == "memory"
+    finally:
+        await clients.close()
+        await sentinel.close()
+
+
+@asynchronous
 @pytest.mark.parametrize("odd", [[], ["flags"], ["flags", "master"], ["config-epoch", "many"], "text", 7])
 async def test_an_odd_reply_is_no_vote(odd: object) -> None:
     async with _told_sentinels(3) as (finder, sentinels):
@@ -158,7 +180,9 @@ async def test_a_node_that_is_left_with_the_old_master_does_not_wait_until_it_is
 
 
 @asynchronous
-async def test_a_master_that_one_of_three_names_is_not_followed(tmp_path: Path) -> None:
+async def test_a_master_that_one_of_three_names_is_not_followed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     with watched_office(tmp_path) as office:
         async with opened_node(office.url, PREFIX, "n1", joined=[CHANNEL]) as node:
             await node.publish(event(1))
@@ -170,6 +194,7 @@ async def test_a_master_that_one_of_three_names_is_not_followed(tmp_path: Path) 
             await asyncio.to_thread(eventually, lambda: told.names() == str(office.replica.port).encode(), told.log)
             await _asked_again(node)
             assert _followed(node) == office.master.port
+            monkeypatch.setattr(startup_checks, "_ASK_AGAIN_SECONDS", HANG_SECONDS)  # the refusal is wanted at once
             with pytest.raises(EngineError, match="too few of the sentinels"):
                 async with opened_node(office.url, PREFIX, "n2"):
                     pass

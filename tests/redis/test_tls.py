@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from app.engine.ports.errors import EngineError
+from app.engine.redis import startup_checks
 from tests.engine.events import CHANNEL, event
 from tests.harness import tokens
 from tests.harness.coroutine_tests import asynchronous
@@ -155,7 +156,9 @@ async def test_a_cluster_is_reached_by_tls_alone(authority: Authority, tmp_path:
 
 
 @asynchronous
-async def test_a_failover_that_sentinels_make_is_followed_over_tls(authority: Authority, tmp_path: Path) -> None:
+async def test_a_failover_that_sentinels_make_is_followed_over_tls(
+    authority: Authority, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     def make(folder: Path, *options: str) -> SecureServer:
         return SecureServer(folder, authority, "--tls-replication", "yes", *options)
 
@@ -168,4 +171,5 @@ async def test_a_failover_that_sentinels_make_is_followed_over_tls(authority: Au
             await asyncio.to_thread(master.kill)
             await node.publish_until_taken(event(2))
             await node.has(CHANNEL, 2)
+        monkeypatch.setattr(startup_checks, "_ASK_AGAIN_SECONDS", HANG_SECONDS)  # the refusal is wanted at once
         assert "storage.redis_ca_file" in await _refusal(url, str(Authority(tmp_path / "other").file))

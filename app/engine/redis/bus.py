@@ -36,6 +36,7 @@ class Bus:
         self._subscribe, self._unsubscribe = ("SSUBSCRIBE", "SUNSUBSCRIBE") if sharded else ("SUBSCRIBE", "UNSUBSCRIBE")
         self._receivers: dict[str, Receive] = {}
         self._confirming: dict[bytes, deque[asyncio.Future[None]]] = {}
+        self._asked: dict[bytes, int] = {}  # commands for a channel that the connection has not answered yet
         self._connection: Any = None
         self._closing = False
         self.connected: Callable[[], None] = lambda: None
@@ -49,11 +50,13 @@ class Bus:
         The subscription stands also where the call fails: it is made with the next connection, unless it is given up.
         """
         self._receivers[channel] = receive
+        name = channel.encode()
         confirmed: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-        self._confirming.setdefault(channel.encode(), deque()).append(confirmed)
+        self._confirming.setdefault(name, deque()).append(confirmed)
         try:
             async with asyncio.timeout(MAX_CONFIRM_SECONDS):
                 if self._connection is not None:
+                    self._asked[name] = self._asked.get(name, 0) + 1
                     await self._connection.send_command(self._subscribe, channel)
                 await confirmed
         except (RedisError, OSError, TimeoutError) as error:
@@ -90,6 +93,7 @@ class Bus:
     async def _run(self) -> None:
         me, told = asyncio.current_task(), ""
         while not self._closing and self._task is me:  # a cancellation may be lost in the package's own timeouts
+            self._asked = {}  # the connection before answers nothing more
             connection = self._client.connection_pool.make_connection()  # type: ignore[no-untyped-call]
             try:
                 async with asyncio.timeout(CALL_SECONDS):
@@ -143,9 +147,17 @@ class Bus:
                 except Exception as wrong:  # one that cannot be read must not end all others
                     asyncio.get_running_loop().call_exception_handler({"message": "bad hint", "exception": wrong})
         elif kind in (b"subscribe", b"ssubscribe"):
-            self._confirmed(self._confirming.pop(channel, ()))
+            self._answered(channel)
             return bytes(channel)
         return b""
+
+    def _answered(self, channel: bytes) -> None:
+        """Confirm a channel, with the answer to the last command for it: one before may be ended behind its answer."""
+        left = self._asked.pop(channel, 1) - 1
+        if left:
+            self._asked[channel] = left
+        else:
+            self._confirmed(self._confirming.pop(channel, ()))
 
     def _confirmed(self, waiting: Iterable[asyncio.Future[None]]) -> None:
         for confirmed in waiting:

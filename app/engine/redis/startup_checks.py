@@ -6,8 +6,10 @@ The server is asked, and never changed: what to set there is said in the sentenc
 
 from __future__ import annotations
 
+import asyncio
 from typing import Final
 
+from redis.asyncio.sentinel import MasterNotFoundError
 from redis.exceptions import NoPermissionError, ResponseError
 
 from app.configuration.storage_settings import redis_hosts
@@ -18,6 +20,7 @@ from dossier_realtime.protocol.fields import Durability
 from dossier_realtime.protocol.http.loopback import is_loopback
 
 START_SECONDS: Final = 10.0  # for the first answer; nobody waits for it but the start, and a cluster is found first
+_ASK_AGAIN_SECONDS: Final = 0.25
 OLDEST: Final = 7
 """The oldest major version: older ones have no sharded pub/sub and no scripts that say which keys they write."""
 
@@ -75,9 +78,28 @@ def check_way(url: str, options: EngineOptions) -> None:
 
 
 async def _information(client: Client) -> dict[str, str]:
-    reply: bytes = await asked(execute(client, "INFO"), START_SECONDS)
+    reply = await _first_answer(client)
     lines = (line.partition(":") for line in reply.decode(errors="replace").splitlines() if not line.startswith("#"))
     return {name: value.strip() for name, colon, value in lines if colon}
+
+
+async def _first_answer(client: Client) -> bytes:
+    """Return the answer to INFO. Raises Unavailable.
+
+    Sentinels have half a second to name the master. No node follows one yet: on a busy machine they are asked again.
+    """
+    now = asyncio.get_running_loop().time
+    until = now() + START_SECONDS
+    while True:
+        try:
+            reply: bytes = await asked(execute(client, "INFO"), START_SECONDS)
+        except Unavailable as refusal:
+            is_unnamed = isinstance(refusal.__cause__, MasterNotFoundError)
+            if not is_unnamed or now() + _ASK_AGAIN_SECONDS > until:
+                raise
+        else:
+            return reply
+        await asyncio.sleep(_ASK_AGAIN_SECONDS)
 
 
 async def _setting(client: Client, name: str) -> str:
