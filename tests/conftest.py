@@ -49,6 +49,14 @@ def leaks_are_said_here() -> Iterator[None]:
     gc.collect()
 
 
+@pytest.fixture
+def no_collection() -> Iterator[None]:
+    """Collect no garbage in a test that compares CPU times: how long that takes depends on the tests before."""
+    gc.disable()
+    yield
+    gc.enable()
+
+
 @pytest.fixture(autouse=True)
 def usual_umask() -> Iterator[None]:
     """Give every test the usual umask: commands that run inside a test make theirs stricter, for good."""

@@ -21,4 +21,21 @@ def the_web_knows_services_only(tree: Tree) -> Iterator[str]:
                 yield f"{module.name}, line {node.lineno}, reaches for an engine: call a service of app/services"
 
 
-LAWS = (the_web_knows_services_only,)
+_CALLS = {"get", "post", "put", "delete", "patch", "head", "options", "request", "stream", "Client", "AsyncClient"}
+
+
+def calls_in_tests_have_a_timeout(tree: Tree) -> Iterator[str]:
+    """httpx itself gives up after 5 s: a test that leaves it so judges the machine."""
+    for module in tree.values():
+        if not module.within("tests") or module.within("tests.package"):
+            continue
+        for node in ast.walk(module.tree):
+            match node:
+                case ast.Call(func=ast.Attribute(value=ast.Name(id="httpx"), attr=name), keywords=named):
+                    if name in _CALLS and all(each.arg != "timeout" for each in named):
+                        yield f"{module.name}, line {node.lineno}, calls httpx.{name}: say timeout=HANG_SECONDS"
+                case _:
+                    pass
+
+
+LAWS = (the_web_knows_services_only, calls_in_tests_have_a_timeout)

@@ -123,6 +123,7 @@ LOOP = "app/core/a.py: from . import b | app/core/b.py: from .c import x | app/c
             "app.web.http.a imports app",
         ),
         (room_laws.the_web_knows_services_only, "app/web/a.py: x = self.node.engine.broker", "app.web.a, line 1"),
+        (room_laws.calls_in_tests_have_a_timeout, "tests/a.py: httpx.get('x')", "tests.a, line 1, calls httpx.get"),
         (laws.names_say_something, "app/web/frame_helpers.py:", "app.web.frame_helpers"),
         (laws.names_say_something, "app/node/a.py: class ConnectionManager: ...", "a.ConnectionManager"),
         (laws.names_say_something, "app/node/a.py: class MessageHandler: ...", "a.MessageHandler"),

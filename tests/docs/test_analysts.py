@@ -10,6 +10,7 @@ from pathlib import Path
 import httpx
 import pytest
 
+from tests.harness.eventually import HANG_SECONDS
 from tests.harness.service import ROOT
 from tests.recording.recorded_scenario import play
 
@@ -24,7 +25,8 @@ def test_the_python_of_the_page_for_analysts_works(
         for score in (90, 55):
             headers = {"Authorization": f"Bearer {service.token('program', 'write:relationship:*')}"}
             url = f"{service.http}/v1/relationships/mou-7/score"
-            assert httpx.post(url, json={"score": score}, headers=headers).status_code == 200
+            answer = httpx.post(url, json={"score": score}, headers=headers, timeout=HANG_SECONDS)
+            assert answer.status_code == 200
     monkeypatch.chdir(tmp_path)
     command = [sys.executable, "run.py", "export", "--to", str(tmp_path / "sara.ndjson"), "--user", "sara"]
     subprocess.run([*command, "--data", str(played.service.data)], cwd=ROOT, check=True, capture_output=True)

@@ -15,6 +15,9 @@ from app.engine.build import open_engine
 from app.engine.limits import EngineLimits
 from app.engine.options import EngineOptions
 from app.engine.ports.engine import Engine
+from app.engine.redis import bus, connection
+from app.engine.redis.log import cursors, lane
+from tests.harness.eventually import HANG_SECONDS
 from tests.harness.redis_server import RedisServer
 from tests.redis.cluster import cluster_url, redis_cluster
 
@@ -37,14 +40,24 @@ Opener = Callable[..., AbstractAsyncContextManager[Engine]]
 
 
 class Clock:
-    """The real clocks, and what a test adds to them."""
+    """The real clocks, and what a test adds to them. A test stops them for what has to be done in no time."""
 
     def __init__(self) -> None:
         self.passed = 0.0
         self.jumped = 0.0
+        self._stands_at: Instant | None = None
 
     def __call__(self) -> Instant:
-        return Instant(time.monotonic() + self.passed, time.time() + self.passed + self.jumped)
+        real = self._stands_at or Instant(time.monotonic(), time.time())
+        return Instant(real.steady + self.passed, real.wall + self.passed + self.jumped)
+
+    def stop(self) -> None:
+        """Stand still, but for what the test adds."""
+        self._stands_at = Instant(time.monotonic(), time.time())
+
+    def go_on(self) -> None:
+        """Go with the real clocks again."""
+        self._stands_at = None
 
 
 @pytest.fixture
@@ -60,8 +73,13 @@ def servers_of_cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[lis
 
 
 @pytest.fixture
-def opened(request: pytest.FixtureRequest, tmp_path: Path, clock: Clock, backend: str) -> Opener:
+def opened(
+    request: pytest.FixtureRequest, tmp_path: Path, clock: Clock, backend: str, monkeypatch: pytest.MonkeyPatch
+) -> Opener:
     """Return an opener of engines, to be used with `async with`; a second call reopens the same store."""
+    for of_redis in (bus, connection, cursors, lane):  # a call may take as long as it does on this machine
+        monkeypatch.setattr(of_redis, "CALL_SECONDS", HANG_SECONDS)
+    monkeypatch.setattr(connection.asked, "__defaults__", (HANG_SECONDS,))  # it had the limit before
     setting = backend
     if backend == "redis":
         server: RedisServer = request.getfixturevalue("redis_server")

@@ -14,8 +14,9 @@ from app.core.presence import Member, Profile
 from app.engine.ports.engine import Engine
 from dossier_realtime.protocol.commands import PresenceChange
 from dossier_realtime.protocol.events import PresenceJoin, PresenceLeave, PresenceUpdate
-from tests.engine.conftest import Opener
+from tests.engine.conftest import Clock, Opener
 from tests.engine.events import CHANNEL, OTHER
+from tests.harness.eventually import HANG_SECONDS
 
 
 def _member(connection: str, user: str = "u1", *, hidden: bool = False) -> Member:
@@ -30,7 +31,7 @@ class _Told:
         engine.presence.start(self.queue.put_nowait)
 
     async def next(self) -> WatchedEvent:
-        return await asyncio.wait_for(self.queue.get(), 30)
+        return await asyncio.wait_for(self.queue.get(), HANG_SECONDS)
 
 
 def test_coming_doing_and_going_is_told_in_order(opened: Opener) -> None:
@@ -62,15 +63,17 @@ def test_coming_doing_and_going_is_told_in_order(opened: Opener) -> None:
     asyncio.run(scenario())
 
 
-def test_a_lost_connection_leaves_all_its_channels_after_the_grace(opened: Opener) -> None:
+def test_a_lost_connection_leaves_all_its_channels_after_the_grace(opened: Opener, clock: Clock) -> None:
     async def scenario() -> None:
         async with opened(grace=0.05) as engine:
             for channel in (CHANNEL, OTHER):
                 await engine.broker.join(channel)
                 await engine.presence.enter(channel, _member("c1"))
             told = _Told(engine)
+            clock.stop()
             await engine.presence.lost("c1")
             assert await engine.presence.counts() == {CHANNEL: 1, OTHER: 1}
+            clock.go_on()
             left = {(await told.next()).channel, (await told.next()).channel}
             assert left == {CHANNEL, OTHER}
             assert (await engine.presence.roster(CHANNEL)).count == 0
@@ -78,16 +81,19 @@ def test_a_lost_connection_leaves_all_its_channels_after_the_grace(opened: Opene
     asyncio.run(scenario())
 
 
-def test_a_return_within_the_grace_is_silent(opened: Opener) -> None:
+def test_a_return_within_the_grace_is_silent(opened: Opener, clock: Clock) -> None:
     async def scenario() -> None:
         async with opened(grace=0.1) as engine:
             await engine.broker.join(CHANNEL)
             await engine.presence.enter(CHANNEL, _member("c1"))
             await engine.presence.enter(CHANNEL, _member("c2", "u2"))
             told = _Told(engine)
+            clock.stop()
             await engine.presence.lost("c1")
             await engine.presence.enter(CHANNEL, _member("c3"))
+            clock.passed += 0.05
             await engine.presence.lost("c2")
+            clock.go_on()
             # u2's leave comes after the moment at which that of u1 would have come.
             leave = await told.next()
             assert isinstance(leave, PresenceLeave)

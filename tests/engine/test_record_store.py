@@ -39,10 +39,10 @@ def test_a_record_is_kept_with_all_that_was_said_of_it_also_after_a_restart(open
         async with opened() as engine:
             assert await stored(engine, "c1") is None
             await engine.broker.publish(
-                [], changes=[change("c1", labels=("open", "mou:7"), order="2027-01-01", due=5.0, expires=2e9)]
+                [], changes=[change("c1", labels=("open", "mou:7"), order="2027-01-01", due=5.0, expires=4e9)]
             )
         async with opened() as engine:
-            expected = Record(KIND, "c1", b"{}", 1, ("open", "mou:7"), "2027-01-01", 5.0, 2e9)
+            expected = Record(KIND, "c1", b"{}", 1, ("open", "mou:7"), "2027-01-01", 5.0, 4e9)
             assert await stored(engine, "c1") == expected
             await engine.broker.publish([], changes=[change("c1", 1, b"[]", labels=("closed",))])
             assert await stored(engine, "c1") == Record(KIND, "c1", b"[]", 2, ("closed",))

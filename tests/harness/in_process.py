@@ -64,7 +64,8 @@ class Gate:
 
     async def wait_reached(self) -> None:
         """Wait until a call is held. Raises TimeoutError after HANG_SECONDS."""
-        await asyncio.wait_for(self.reached.wait(), HANG_SECONDS)
+        async with asyncio.timeout(HANG_SECONDS):
+            await self.reached.wait()
 
     def open(self) -> None:
         """Let those that wait, and all later ones, go on."""

@@ -6,13 +6,15 @@ import os
 import socket
 import subprocess
 import sys
-import time
+from collections.abc import Iterable, Iterator
+from contextlib import suppress
 from pathlib import Path
 
 import psutil
 import pytest
 
 from app.commands import cli
+from tests.harness.eventually import HANG_SECONDS
 from tests.harness.ports import reserve
 from tests.harness.service import ROOT
 from tests.harness.xdist_groups import GROUPS, group_of
@@ -99,21 +101,32 @@ def test_busy_loops_end_with_the_run_and_keep_its_status(command: str) -> None:
         check=False,
     )
     assert loaded.returncode == int(command[-1])
-    _are_gone([int(word) for word in loaded.stdout.split()])
+    _are_gone(_found(int(word) for word in loaded.stdout.split()))
 
 
 def test_busy_loops_end_after_a_kill() -> None:
-    with subprocess.Popen([ROOT / ".ci/loaded", "2", "sleep", "60"]) as loaded:
-        while len(children := psutil.Process(loaded.pid).children()) < 3:
-            time.sleep(0.01)
+    command = [str(ROOT / ".ci/loaded"), "2", "bash", "-c", "echo $$; exec sleep 600"]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as loaded:
+        assert loaded.stdout is not None
+        told = int(loaded.stdout.readline())  # the loops were begun before the command
+        children = psutil.Process(loaded.pid).children()
+        assert len(children) == 3
         loaded.kill()
         loaded.wait()
-        children[-1].kill()  # the command; the loops look for themselves
-        _are_gone([one.pid for one in children])
+        (sleeper,) = (one for one in children if one.pid == told)
+        sleeper.kill()  # the command; the loops look for themselves
+        _are_gone(children)
 
 
-def _are_gone(pids: list[int]) -> None:
-    gone, alive = psutil.wait_procs([psutil.Process(pid) for pid in pids if psutil.pid_exists(pid)], 60)
+def _found(pids: Iterable[int]) -> Iterator[psutil.Process]:
+    """The processes of these that are still there."""
+    for pid in pids:
+        with suppress(psutil.NoSuchProcess):
+            yield psutil.Process(pid)
+
+
+def _are_gone(processes: Iterable[psutil.Process]) -> None:
+    gone, alive = psutil.wait_procs(list(processes), HANG_SECONDS)
     assert not alive, (gone, alive)
 
 

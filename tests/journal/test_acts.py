@@ -128,16 +128,16 @@ async def test_an_act_that_is_refused_too_late_to_be_unwritten_has_an_outcome(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(writer, "ACT_TIMEOUT_SECONDS", 0.01)
-    journal = Journal(tmp_path, NODE)
-    turn, paused, go = journal._turn, asyncio.Event(), threading.Event()
+    turn, paused, go = Journal._turn, asyncio.Event(), threading.Event()
     loop = asyncio.get_running_loop()
 
-    def pausing(sync_seconds: float) -> bool:
+    def pausing(journal: Journal, sync_seconds: float) -> bool:
         loop.call_soon_threadsafe(paused.set)
         go.wait()
-        return turn(sync_seconds)
+        return turn(journal, sync_seconds)
 
-    monkeypatch.setattr(journal, "_turn", pausing)
+    monkeypatch.setattr(Journal, "_turn", pausing)  # before its thread turns for the first time, and then rests
+    journal = Journal(tmp_path, NODE)
     await paused.wait()
     acts, act = ActRecord(journal, lambda _: ""), Act("revoke_user", "user", "u2")
     with pytest.raises(ActNotRecorded) as refused:

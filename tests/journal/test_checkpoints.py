@@ -48,6 +48,7 @@ from dossier_realtime.recording.entry import (
 from dossier_realtime.recording.proof.checkpoint import Checkpoint, Outside, checkpoint_of, read_checkpoints
 from dossier_realtime.recording.proof.signed import Purpose, signed_text
 from dossier_realtime.recording.proof.verify import Report
+from tests.harness.eventually import HANG_SECONDS
 from tests.harness.service import ROOT, Service
 from tests.harness.tokens import SECRET
 from tests.journal.folders import NODE, entries, until
@@ -395,9 +396,9 @@ def test_a_sink_holds_a_bounded_number_and_gives_up_the_oldest(tmp_path: Path) -
 
 
 def run(*arguments: str, secret: str = SECRET) -> tuple[int, str]:
-    command = [sys.executable, "run.py", *arguments]
+    command, limit = [sys.executable, "run.py", *arguments], HANG_SECONDS
     settings = {"PATH": os.environ["PATH"]} | ({"DOSSIER_AUTH__SECRET": secret} if secret else {})
-    done = subprocess.run(command, cwd=ROOT, env=settings, capture_output=True, text=True, timeout=60, check=False)
+    done = subprocess.run(command, cwd=ROOT, env=settings, capture_output=True, text=True, timeout=limit, check=False)
     return done.returncode, done.stdout + done.stderr
 
 

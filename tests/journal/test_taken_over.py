@@ -33,7 +33,9 @@ def segments(service: Service) -> list[tuple[int, int]]:
     """Return format and number of joined lines of each segment."""
     found = []
     for path in store.segment_paths(service.data / "journal", NODE):
-        head, *lines = store.read_lines(path)
+        head, *lines = *store.read_lines(path), b""
+        if not head.endswith(b"\n"):
+            continue  # it was made this moment
         joined = sum(is_joined(line.split(b"\t")[1]) for line in lines if line.count(b"\t") == 3)
         found.append((msgspec.json.decode(head.split(b"\t")[1])["format"], joined))
     return found

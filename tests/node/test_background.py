@@ -64,8 +64,8 @@ async def test_endless_work_that_fails_or_ends_is_begun_again(monkeypatch: pytes
             await asyncio.Event().wait()
 
     tasks.repeat("work", work)
-    await asyncio.wait_for(there.wait(), 30)
-    await tasks.settle(30)
+    await asyncio.wait_for(there.wait(), HANG_SECONDS)
+    await tasks.settle(HANG_SECONDS)
     assert len(begun) == 3
 
 
@@ -105,7 +105,7 @@ async def test_checkpoints_go_on_after_a_look_that_failed(tmp_path: Path, monkey
         patched.setattr(checkpoints, "read_head", failing)
         run = asyncio.ensure_future(checkpointer.run())
         await _until(lambda: "nobody thought of this" in checkpointer.trouble)
-    await asyncio.wait_for(made.wait(), 30)
+    await asyncio.wait_for(made.wait(), HANG_SECONDS)
     await _until(lambda: not checkpointer.trouble)
     run.cancel()
     journal.close()
@@ -140,6 +140,6 @@ def test_a_task_is_started_where_somebody_looks_after_it() -> None:
 
 
 async def _until(holds: Callable[[], bool]) -> None:
-    async with asyncio.timeout(30):
+    async with asyncio.timeout(HANG_SECONDS):
         while not holds():  # noqa: ASYNC110  what is waited for tells nobody
             await asyncio.sleep(0.01)

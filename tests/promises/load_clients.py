@@ -171,7 +171,8 @@ class Peer(asyncio.Protocol):
         if not self.closed.done():
             self.write(frame(CLOSE, (1000).to_bytes(2, "big")))
             with suppress(TimeoutError):
-                await asyncio.wait_for(asyncio.shield(self.closed), 5)
+                async with asyncio.timeout(5):
+                    await asyncio.shield(self.closed)
         self._transport.abort()
 
     def reset(self) -> None:
@@ -254,7 +255,9 @@ class Peer(asyncio.Protocol):
         self._waiting.clear()
 
     async def _within(self, future: asyncio.Future[T], timeout_seconds: float = HANG_SECONDS) -> T:
-        return await asyncio.wait_for(future, timeout_seconds)
+        # Not `wait_for`: that of Python 3.11 forgets a cancellation that comes together with the answer.
+        async with asyncio.timeout(timeout_seconds):
+            return await future
 
 
 class Subscriber:

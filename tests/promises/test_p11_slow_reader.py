@@ -40,7 +40,8 @@ SLOW_CONSUMER = 4000
 class Phase:
     """The figures of a stretch of the load while readers were paused. Times in seconds, memory in bytes.
 
-    `closed_after` counts seconds of the load, by the events that were published, whatever the machine makes of them.
+    `closed_after` counts seconds of the load, by the events that were published, whatever the machine makes of them;
+    up to the last look that found the session, so that a late look does not count against the service.
     """
 
     p99: float = 0.0
@@ -61,6 +62,7 @@ class Load:
         self._token = service.token("reader", "read:dossier:*")
         self._batches = 0
         self._open: set[str] = set()  # sessions
+        self._found: dict[str, int] = {}  # by session: the acks when a look was begun that found it
 
     async def subscriber(self, name: str) -> Subscriber:
         """A reader who has joined."""
@@ -127,7 +129,7 @@ class Load:
         session: str = peer.login["session_id"]
         self._open.add(session)
         await until(lambda: session not in self._open)
-        phase.closed_after.append((self.ledger.acks - acks) / self.rate)
+        phase.closed_after.append(max(0, self._found.get(session, acks) - acks) / self.rate)
         peer.resume()
         phase.codes.append(await asyncio.wait_for(peer.closed, HANG_SECONDS))
         one.account.left()
@@ -136,11 +138,13 @@ class Load:
         """Note the highest memory, and what outboxes and the kernel's send queues hold, until cancelled."""
         async with door(self.service, self.service.token("operator", "admin:*")) as client:
             while True:
+                acks = self.ledger.acks
                 phase.memory = max(phase.memory, self._process.memory_info().rss)
                 rows = (await client.get("/sessions")).json()["sessions"]
                 phase.waiting = max(phase.waiting, *(row.get("waiting_bytes", 0) for row in rows))
                 phase.kernel = max(phase.kernel, *_send_queues(self.service.port))
                 self._open = {row["session_id"] for row in rows}
+                self._found |= dict.fromkeys(self._open, acks)
                 await asyncio.sleep(0.05)
 
     def _p99_since(self, begun: float) -> float:

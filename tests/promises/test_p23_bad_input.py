@@ -98,25 +98,24 @@ def test_p23_bad_input_breaks_nothing(tmp_path: Path, report: Report, sized: Siz
 async def _storm(service: Service, messages: int) -> tuple[Storm, int, int]:
     storm, process = Storm(service), psutil.Process(service.pid)
     control = await Peer.connect(service, service.token("control", "write:dossier:control:*"))
-    beating = asyncio.create_task(_beat(control))
+    over = asyncio.Event()
+    beating = asyncio.create_task(_beat(control, over))
     await storm.blow(messages // 4, seed=1)
     warm = process.memory_info().rss
     await storm.blow(messages - messages // 4, seed=2)
     growth = process.memory_info().rss - warm
     assert not control.closed.done()
-    beating.cancel()
+    over.set()
     return storm, growth, await beating
 
 
-async def _beat(control: Peer) -> int:
+async def _beat(control: Peer, over: asyncio.Event) -> int:
     """A client that does everything right gets every answer."""
     beats = 0
     channel = "dossier:control:1"
     assert (await control.ask({"type": "subscribe", "channel": channel}))["type"] == "subscribed"
-    try:
-        while True:
-            assert (await control.ask(update(f"beat-{beats}", channel)))["type"] == "ack"
-            beats += 1
-            await asyncio.sleep(0.05)
-    except asyncio.CancelledError:
-        return beats
+    while not over.is_set():
+        assert (await control.ask(update(f"beat-{beats}", channel)))["type"] == "ack"
+        beats += 1
+        await asyncio.sleep(0.05)
+    return beats

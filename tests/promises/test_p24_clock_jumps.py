@@ -115,8 +115,8 @@ class Jumping:
         load = asyncio.create_task(publisher.publish(1_000_000, rate=RATE))
         idle = await Peer.connect(self.service, self.token("idle"))
         tight = await Peer.connect(self.service, self.token("tight", role="tight"))
+        window = now()  # before the first message, with which the window begins
         await self.spend(tight, LIMIT)
-        window = now()
         for jumps in JUMPS * rounds:
             endings = asyncio.gather(await self.silent(), await self.expiring(), await self.leaving())
             for offset in jumps:
@@ -187,14 +187,16 @@ class Jumping:
 
     async def silent(self) -> Ending:
         """A silent client, which sends not even a pong, is taken for dead in its time."""
+        begun = now()  # before it can have been heard: a slow login must not look like an early end
         peer = await Peer.connect(self.service, self.token("silent"))
         peer.answers_pings = False
-        return self.closed("silence", peer, HEARTBEAT_LOST, now(), LIVENESS, LIVENESS)
+        return self.closed("silence", peer, HEARTBEAT_LOST, begun, LIVENESS, LIVENESS)
 
     async def expiring(self) -> Ending:
         """A token lives as long as it had to live when it was shown."""
+        begun = now()  # before the token is made, whose end is a whole second
         peer = await Peer.connect(self.service, self.token("expiring", ttl=LIFE))
-        return self.closed("expiry", peer, TOKEN_EXPIRED, now(), LIFE - 1, LIFE)
+        return self.closed("expiry", peer, TOKEN_EXPIRED, begun, LIFE - 1, LIFE)
 
     async def closed(self, name: str, peer: Peer, code: int, begun: float, least: float, most: float) -> None:
         """The connection ends, in its time."""

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import httpx
 
+from tests.harness.eventually import HANG_SECONDS
 from tests.harness.redis_server import RedisServer
 from tests.harness.service import Service
 from tests.promises.conftest import Report, Sized
@@ -50,7 +51,8 @@ def test_p28_a_user_with_tokens_of_two_roles_is_not_refused_for_what_another_nod
     with RedisServer(tmp_path / "redis") as server, nodes(tmp_path, server, settings) as running:
         for node, role in zip(running, ("editor", "service"), strict=True):
             token = {"Authorization": f"Bearer {node.token('program', 'write:dossier:*', role=role)}"}
-            answer = httpx.post(f"{node.http}/v1/publish", json={"events": [update(role)]}, headers=token)
+            events = {"events": [update(role)]}
+            answer = httpx.post(f"{node.http}/v1/publish", json=events, headers=token, timeout=HANG_SECONDS)
             assert answer.status_code == 200, (role, answer.text)
         for one in running:
             one.assert_log_clean()

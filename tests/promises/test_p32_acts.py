@@ -18,7 +18,7 @@ import httpx
 import pytest
 
 from tests.harness.coroutine_tests import asynchronous
-from tests.harness.eventually import eventually_async
+from tests.harness.eventually import HANG_SECONDS, eventually_async
 from tests.harness.in_process import running
 from tests.harness.pinned_cores import Beside, Cores, Strangers, is_over, pin, ping, pinned
 from tests.harness.service import Service
@@ -163,7 +163,8 @@ async def test_without_the_journal_nothing_is_done(tmp_path: Path, monkeypatch: 
         monkeypatch.setattr(os, "fsync", failing)
         administrator = token("admin", "admin:*", clearance="secret")
         headers = {"Authorization": f"Bearer {administrator}"}
-        async with httpx.AsyncClient(base_url=f"http://127.0.0.1:{service.port}", headers=headers) as http:
+        address = f"http://127.0.0.1:{service.port}"
+        async with httpx.AsyncClient(base_url=address, headers=headers, timeout=HANG_SECONDS) as http:
             for method, path, body in (
                 ("POST", "/v1/tokens/revoke", {"jti": "t1"}),
                 ("PUT", f"/v1/channels/{COUNTRY}", {"classification": "secret"}),

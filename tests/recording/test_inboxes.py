@@ -26,7 +26,7 @@ def test_a_recording_says_what_became_of_each_entry(tmp_path: Path) -> None:
             await ali.mark_read(up_to=events[1].offset)
             await ali.mark_read(["n3", "none"])
             await ali.snooze("n2", time.time() + 3_600)
-            await ali.snooze("n4", time.time() + 2)
+            await ali.snooze("n4", time.time() + 5)
             assert await anext(entries) == events[4], "it is back"
             await entries.aclose()
         calls = HttpCalls(service.token("ali"), service.http)

@@ -78,8 +78,10 @@ def test_the_marks_of_a_deleted_text_say_nothing_of_one_that_has_its_name(tmp_pa
         with httpx.Client(base_url=base, headers=headers, timeout=HANG_SECONDS) as http:
             answers = [http.put("en", json={"content": "1. a"}), http.put("ar", json={"content": "1. b"})]
             answers += [http.put("en/pair", json=pair), http.post("en/pair/translated", json={})]
-            time.sleep(0.05)  # an act's outcome is written a moment after its answer
+            answers.append(http.get("en/pair"))  # an act's outcome is written after its answer, and before the next one
+            time.sleep(0.01)  # the entries before and after it have other milliseconds
             marked = time.time()
+            time.sleep(0.01)
             answers += [http.delete("ar"), http.put("ar", json={"content": "1. c"})]
             answers += [http.put("en/pair", json=pair), http.post("en/pair/translated", json={})]
     assert {answer.status_code for answer in answers} == {200}

@@ -14,6 +14,7 @@ from dossier_realtime.archive import open_journal
 from dossier_realtime.protocol.classification import ChannelPolicy
 from dossier_realtime.recording.recording import Recording
 from tests.harness import tokens
+from tests.harness.eventually import HANG_SECONDS
 from tests.harness.service import Service
 from tests.harness.wire import Client
 from tests.recording.recorded_scenario import COUNTRY, SECRET, RecordedScenario
@@ -59,7 +60,8 @@ def test_a_lifted_limit_is_lifted_again(tmp_path: Path) -> None:
 
     def lift(service: Service) -> None:
         headers = {"Authorization": f"Bearer {tokens.operator()}", "Content-Type": "application/json"}
-        answer = httpx.post(f"{service.http}/v1/users/ali/limits/lift", json={"seconds": 60}, headers=headers)
+        url = f"{service.http}/v1/users/ali/limits/lift"
+        answer = httpx.post(url, json={"seconds": 60}, headers=headers, timeout=HANG_SECONDS)
         assert answer.status_code == 200
 
     with Service(tmp_path / "data", {"limits.general": 2}) as service:

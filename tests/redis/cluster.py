@@ -27,7 +27,8 @@ def redis_cluster(folder: Path, make: Maker = RedisServer) -> Iterator[list[Redi
         servers = []
         for number in range(MASTERS):
             bus = str(reserve())
-            options = "--cluster-enabled", "yes", "--cluster-node-timeout", "2000", "--cluster-port", bus
+            # No master is to be taken for dead, however busy the disk is; a handshake has as long.
+            options = "--cluster-enabled", "yes", "--cluster-node-timeout", "120000", "--cluster-port", bus
             servers.append(stack.enter_context(make(folder / f"master{number}", *options)))
         for number, server in enumerate(servers):
             first, last = _SLOTS * number // MASTERS, _SLOTS * (number + 1) // MASTERS - 1

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import socket
 import ssl
+import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -29,7 +30,8 @@ class Authority:
 
     def options(self, *names: str) -> list[str]:
         """Return the options of a server whose certificate is for these names."""
-        leaf, base = self.ca.issue_cert(*names), self._folder / names[0]
+        # Files of their own: another server of the same names may be reading its own just now.
+        leaf, base = self.ca.issue_cert(*names), Path(tempfile.mkdtemp(dir=self._folder)) / names[0]
         key, certificate = Path(f"{base}.key"), Path(f"{base}.crt")
         key.write_bytes(leaf.private_key_pem.bytes())
         certificate.write_bytes(b"".join(blob.bytes() for blob in leaf.cert_chain_pems))

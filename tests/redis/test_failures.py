@@ -10,9 +10,10 @@ from pathlib import Path
 import pytest
 
 from app.engine.ports.errors import EngineError, Unavailable
+from app.engine.redis.log import lane as lane_module
 from tests.engine.events import CHANNEL, OTHER, event, key, numbers
 from tests.harness.coroutine_tests import asynchronous
-from tests.harness.eventually import eventually_async
+from tests.harness.eventually import HANG_SECONDS, eventually_async
 from tests.harness.redis_server import RedisServer
 from tests.redis.cutting_proxy import cutting_proxy
 from tests.redis.nodes import OpenNode, opened_node
@@ -91,7 +92,8 @@ async def test_a_restart_keeps_what_was_acknowledged_and_its_epochs(server: Redi
 
 
 @asynchronous
-async def test_a_commit_whose_answer_is_lost_is_done_once(server: RedisServer) -> None:
+async def test_a_commit_whose_answer_is_lost_is_done_once(server: RedisServer, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(lane_module, "CALL_SECONDS", HANG_SECONDS)  # what is under way is not published a second time
     async with cutting_proxy(server.port) as proxy:
         url = f"redis://127.0.0.1:{proxy.port}/0"
         async with opened_node(url, PREFIX, "n1", joined=[CHANNEL]) as node:

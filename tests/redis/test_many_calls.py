@@ -45,7 +45,10 @@ async def connected(servers: list[RedisServer]) -> AsyncIterator[Clients]:
 
 
 @asynchronous
-async def test_calls_beyond_the_connections_wait_for_one(servers: list[RedisServer], tmp_path: Path) -> None:
+async def test_calls_beyond_the_connections_wait_for_one(
+    servers: list[RedisServer], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(connection, "CALL_SECONDS", HANG_SECONDS)  # whoever waits for a connection may wait long
     there = _connected(servers)  # of other tests' nodes, which share the server
     async with connected(servers) as clients:
         for name, client in {"live": clients.live, "log": clients.log}.items():

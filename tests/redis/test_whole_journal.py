@@ -58,8 +58,7 @@ async def test_an_event_that_a_subscriber_joined_behind_is_in_the_journal(
             await eventually_async(lambda: events(service) == {(CHANNEL, 1): 1})
             (entry,) = (entry for entry in service.journal() if entry.header.commit)
             assert entry.header.cause, "the journal does not say what caused it"
-            await reader.settle()
-            assert [one for one in reader.take_all() if one["type"] == "dossier_update"] == []
+            assert [one for one in await reader.settle() if one["type"] == "dossier_update"] == []
             await author.close()
             await reader.close()
         finally:

@@ -26,7 +26,8 @@ class NodeProcess:
         command = [sys.executable, "-m", "tests.redis_nodes.node_process", nodes.url, nodes.prefix]
         self._process = subprocess.Popen([*command, str(first), str(count)], stdout=subprocess.PIPE, text=True)
         assert self._process.stdout is not None
-        assert self._process.stdout.readline() == "there\n"  # it stays open: the nodes write their log to it
+        while (line := self._process.stdout.readline()) != "there\n":  # it stays open: the nodes write their log to it
+            assert line, "the process has ended"
 
     @classmethod
     async def start(cls, nodes: Nodes, first: int, count: int) -> Self:

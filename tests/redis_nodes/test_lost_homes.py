@@ -10,6 +10,7 @@ import pytest
 
 from app.core.instant import Instant
 from app.engine.ports.errors import Unavailable
+from app.engine.redis import connection
 from app.engine.redis.engine import RedisEngine
 from app.engine.redis.scripts.loader import script
 from dossier_realtime.protocol.commands import PresenceChange
@@ -66,7 +67,12 @@ def test_what_could_not_be_entered_again_is_entered_a_little_later(own_server: R
     asyncio.run(scenario())
 
 
-def test_more_calls_at_once_than_there_are_connections_are_all_answered(nodes: Nodes) -> None:
+def test_more_calls_at_once_than_there_are_connections_are_all_answered(
+    nodes: Nodes, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(connection, "CALL_SECONDS", HANG_SECONDS)  # a call may wait long for a connection
+    monkeypatch.setattr(connection.asked, "__defaults__", (HANG_SECONDS,))  # and for its answer
+
     async def scenario() -> None:
         async with nodes.opened("a") as (a,):
             rosters = await asyncio.gather(*(a.engine.presence.roster(f"workspace:{number}") for number in range(200)))

@@ -13,7 +13,7 @@ from app.engine.ports.errors import Unavailable
 from app.engine.ports.sessions import NodeRecord
 from app.services.briefs.ownership import BriefOwners
 from dossier_realtime.protocol.commands import PresenceChange
-from tests.harness.eventually import eventually_async
+from tests.harness.eventually import HANG_SECONDS, eventually_async
 from tests.harness.redis_server import RedisServer
 from tests.redis_nodes.nodes import CHANNEL, Node, Nodes, member, now, session
 
@@ -96,7 +96,7 @@ def test_nodes_that_cannot_be_asked_for_do_not_count_as_ended(own_server: RedisS
 
             await eventually_async(knows_both)
             assert await a.engine.nodes.others() == await b.engine.nodes.others() == 1
-            owners = BriefOwners("a", a.engine.nodes, now)
+            owners = BriefOwners("a", a.engine.nodes, now, HANG_SECONDS)  # b reports once
             assert await owners.look() == {"b"}
             own_server.signal(signal.SIGSTOP)
             with pytest.raises(Unavailable):

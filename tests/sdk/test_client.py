@@ -22,6 +22,7 @@ from dossier_realtime.client.testing import FakeServer
 from dossier_realtime.protocol.commands import Auth, Ping, Subscribe, UpdatePresence
 from dossier_realtime.protocol.errors import ErrorCode
 from dossier_realtime.protocol.responses import TokenExpiring, TokenExpiringPayload
+from tests.harness.ports import reserve
 from tests.sdk.client_harness import Inbox, client_of, no_task_is_left, nothing_is_left, play, run, settle
 from tests.sdk.samples import SA, update
 
@@ -153,10 +154,8 @@ def test_a_handshake_refused_for_now_is_tried_again(status: int) -> None:
 
 def test_a_server_that_is_not_there_yet_is_waited_for() -> None:
     async def scene() -> None:
-        async with FakeServer() as server:
-            url = server.url
         told = Inbox()
-        client = DossierRealtimeClient("token", url, backoff=Backoff(base=0.01, cap=0.01))
+        client = DossierRealtimeClient("token", f"ws://127.0.0.1:{reserve()}/v1", backoff=Backoff(base=0.01, cap=0.01))
         client.on_error(told)
         connecting = asyncio.create_task(client.connect())
         failed = await told.first(ConnectFailed)

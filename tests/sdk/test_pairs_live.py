@@ -8,6 +8,7 @@ from collections.abc import Iterator
 import pytest
 
 from dossier_realtime import DocumentPair, PublishError
+from tests.harness.eventually import HANG_SECONDS
 from tests.harness.service import Service
 
 
@@ -24,7 +25,9 @@ def test_a_pair_is_made_read_marked_and_taken_apart(service: Service) -> None:
 
         token = service.token("ali", "write:document:*")
         async with httpx.AsyncClient(
-            base_url=f"{service.http}/v1/documents/", headers={"Authorization": f"Bearer {token}"}
+            base_url=f"{service.http}/v1/documents/",
+            headers={"Authorization": f"Bearer {token}"},
+            timeout=HANG_SECONDS,
         ) as http:
             for document, text in (("mou.en", "1. Scope\n2. Term"), ("mou.ar", "١- النطاق\n٢- المدة")):
                 assert (await http.put(document, json={"content": text})).status_code == 200

@@ -21,6 +21,7 @@ from dossier_realtime.client import (
     PublishError,
     UnusableToken,
 )
+from tests.harness.ports import reserve
 from tests.sdk.client_harness import run
 from tests.sdk.samples import SA, update
 
@@ -156,10 +157,7 @@ def test_what_is_not_our_servers_answer_is_a_refusal_too(status: int, body: str)
 
 def test_a_server_that_is_not_there_is_tried_and_then_told() -> None:
     async def scene() -> None:
-        (free,) = bind_sockets(0, "127.0.0.1")
-        port = free.getsockname()[1]
-        free.close()
-        async with Publisher("token", f"http://127.0.0.1:{port}", attempts=2) as publisher:
+        async with Publisher("token", f"http://127.0.0.1:{reserve()}", attempts=2) as publisher:
             with pytest.raises(ConnectFailed, match="try again later"):
                 await publisher.publish([EVENT])
 

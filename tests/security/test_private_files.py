@@ -15,6 +15,7 @@ import pytest
 
 from app.security.private_files import check_folder, open_private
 from tests.harness import tokens
+from tests.harness.eventually import HANG_SECONDS
 from tests.harness.service import ROOT, Service
 from tests.harness.wire import Client
 
@@ -63,7 +64,9 @@ async def _work(service: Service) -> None:
 def _run(service: Service, *arguments: str) -> None:
     environment = os.environ | {"DOSSIER_AUTH__SECRET": tokens.SECRET}
     command = [sys.executable, "run.py", *arguments, "--data", str(service.data)]
-    ended = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, timeout=120, check=False)
+    ended = subprocess.run(
+        command, cwd=ROOT, env=environment, capture_output=True, text=True, timeout=HANG_SECONDS, check=False
+    )
     assert ended.returncode == 0, ended.stderr
 
 

@@ -201,7 +201,7 @@ async def test_a_brief_whose_claim_was_not_answered_waits_to_be_claimed_again(tm
 @asynchronous
 async def test_a_brief_whose_claim_was_not_answered_waits_again_once_its_lease_runs_out(tmp_path: Path) -> None:
     """Nobody claims it any more: it fails as one that waits, and has no lease."""
-    async with running(tmp_path, {"briefs.silence_seconds": 1}) as service:
+    async with running(tmp_path, {"briefs.silence_seconds": 4}) as service:
         store = Store(service, takes=True)
         request_id = await store.ask(FOR_PROGRAMS)
         store.refuse(NO_EVENT, 1)

@@ -132,6 +132,7 @@ def test_the_blocks_of_a_document_are_made_once_and_few_are_met(
     asyncio.run(scene())
 
 
+@pytest.mark.usefixtures("no_collection")
 def test_the_loop_turns_while_scattered_batches_are_read_and_joined(tmp_path: Path) -> None:
     """Between two turns the loop works less than half of what it takes to join one block of such batches."""
     count = 264  # batches, of 200 operations each

@@ -8,6 +8,7 @@ import re
 import time
 
 import docx
+import pytest
 from docx.document import Document as WordDocument
 from docx.oxml.ns import qn
 from hypothesis import given, settings
@@ -124,6 +125,7 @@ def test_comments_are_comments_of_the_file_on_their_text() -> None:
         assert places == sorted(places)
 
 
+@pytest.mark.usefixtures("no_collection")
 def test_four_times_the_comments_take_no_more_than_a_few_times_as_long() -> None:
     document = Document.of("word " * 100)
 
@@ -135,5 +137,5 @@ def test_four_times_the_comments_take_no_more_than_a_few_times_as_long() -> None
         word_file(document, "Title", remarks)
         return time.process_time() - before
 
-    few, many = min(seconds(1_500) for _ in range(3)), min(seconds(6_000) for _ in range(2))
+    few, many = min(seconds(1_500) for _ in range(3)), min(seconds(6_000) for _ in range(3))
     assert many < 9 * few, "each comment looked at all others"

@@ -12,7 +12,7 @@ import httpx
 import pytest
 
 from tests.harness import tokens
-from tests.harness.eventually import eventually
+from tests.harness.eventually import HANG_SECONDS, eventually
 from tests.harness.service import Service
 from tests.harness.wire import Client, Message
 from tests.web.fresh import fresh
@@ -47,7 +47,7 @@ def call(
     service: Service, token: str, method: str, path: str, body: object = None, **headers: str
 ) -> tuple[int, Message]:
     named = {name.replace("_", "-"): value for name, value in headers.items()}
-    with httpx.Client(base_url=service.http) as http:
+    with httpx.Client(base_url=service.http, timeout=HANG_SECONDS) as http:
         answer = http.request(method, path, json=body, headers={"Authorization": f"Bearer {token}"} | named)
     return answer.status_code, answer.json()
 

@@ -26,19 +26,26 @@ PORT = reserve()
 CHAT = {
     "briefs.chat.endpoint": f"http://127.0.0.1:{PORT}/v1",
     "briefs.chat.model": "office-model",
-    "briefs.chat.silence_seconds": 1,
     "briefs.chat.attempts": 2,
     "briefs.chat.circuit_failures": 1000,
     "briefs.generator": "chat",
 }
+IMPATIENT = CHAT | {"briefs.chat.silence_seconds": 1}
+KEY = {"DOSSIER_BRIEFS__CHAT__API_KEY": "planted-key-of-the-model"}
 
 
 @pytest.fixture(scope="module")
 def chat(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Service]:
     """A service whose briefs are written by the model at PORT."""
-    environment = {"DOSSIER_BRIEFS__CHAT__API_KEY": "planted-key-of-the-model"}
-    data = tmp_path_factory.mktemp("chat") / "data"
-    with Service(data, {**ROOMY, **CHAT}, environment=environment) as service:
+    with Service(tmp_path_factory.mktemp("chat") / "data", {**ROOMY, **CHAT}, environment=KEY) as service:
+        yield service
+    service.assert_log_clean()
+
+
+@pytest.fixture(scope="module")
+def impatient(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Service]:
+    """A service that takes a second without a byte for silence."""
+    with Service(tmp_path_factory.mktemp("impatient") / "data", {**ROOMY, **IMPATIENT}, environment=KEY) as service:
         yield service
     service.assert_log_clean()
 
@@ -115,7 +122,6 @@ RECOVERS: dict[str, Behaviour] = {
     "an error in the stream": raw("text/event-stream", b'data: {"error": {"message": "out of memory"}}\n\n'),
     "HTML": raw("text/html", b"<html>Welcome</html>"),
     "it breaks off": model_server.breaks_off,
-    "it stalls": model_server.stalls,
 }
 
 
@@ -133,6 +139,19 @@ def test_a_fault_that_stays_is_a_failed_brief_with_the_fallback(chat: Service, f
     events, model = asyncio.run(written(chat, [behaviour]))
     _assert_failed(events)
     assert len(model.asked) == (1 if fault in ("401", "404") else 2)
+
+
+def test_a_silence_that_stays_is_a_failed_brief_with_the_fallback(impatient: Service) -> None:
+    events, model = asyncio.run(written(impatient, [model_server.stalls]))
+    _assert_failed(events)
+    assert len(model.asked) == 2
+
+
+def test_a_silence_that_passes_is_tried_again(impatient: Service) -> None:
+    """How it ends is not judged: each second that this machine loses is a silence too."""
+    events, model = asyncio.run(written(impatient, [model_server.stalls, model_server.well]))
+    assert_rises(events)
+    assert len(model.asked) >= 2
 
 
 UNFIT: dict[str, Behaviour] = {
@@ -237,7 +256,7 @@ def _assert_failed(events: list[Message]) -> None:
 
 
 def test_a_model_that_writes_a_letter_now_and_then_holds_no_slot_for_ever(tmp_path: Path) -> None:
-    with Service(tmp_path / "data", {**ROOMY, **CHAT, "briefs.deadline_seconds": 3}) as hurried:
+    with Service(tmp_path / "data", {**ROOMY, **IMPATIENT, "briefs.deadline_seconds": 3}) as hurried:
         events, model = asyncio.run(written(hurried, [model_server.trickles]))
         assert events[-1]["type"] == "brief_generation_failed"
         assert "took too long" in events[-1]["payload"]["error"]["en"]

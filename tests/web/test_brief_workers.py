@@ -54,6 +54,18 @@ def claim(service: Service, token: str, kind: str) -> Message:
     return claimed
 
 
+def asked_and_claimed(service: Service, user: str, token: str, kind: str) -> str:
+    """Ask for a brief until one is claimed before its silence has failed it; return its id."""
+
+    def claimed() -> str:
+        request_id = ask(service, user, fresh("SA"), type=kind)
+        status, answer = call(service, token, "POST", "/v1/briefs/claim", {"types": [kind]})
+        assert status in (200, 404), answer
+        return request_id if status == 200 and answer["brief"]["request_id"] == request_id else ""
+
+    return eventually(claimed, "no brief was claimed in time")
+
+
 def report(service: Service, token: str, claimed: Message, how: str, **body: Any) -> tuple[int, Message]:
     path = f"/v1/briefs/{claimed['brief']['request_id']}/{how}"
     return call(service, token, "POST", path, {"lease": claimed["lease"]} | body)
@@ -145,8 +157,7 @@ def test_silence_of_a_worker_fails_the_brief_and_a_sign_of_life_does_not(silent:
     async def scenario() -> None:
         async with await enter(silent, user, "read:*") as ali:
             unclaimed = ask(silent, user, fresh("SA"), type="nobody_writes_it")
-            abandoned = ask(silent, user, fresh("SA"), type="abandoned")
-            claim(silent, token, "abandoned")
+            abandoned = asked_and_claimed(silent, user, token, "abandoned")
             for request_id in (unclaimed, abandoned):
                 events = await until_end(ali, request_id)
                 assert events[-1]["type"] == "brief_generation_failed"
@@ -161,8 +172,8 @@ def test_a_program_that_went_silent_has_failed_and_cannot_end_its_brief_again(si
 
     async def scenario() -> None:
         async with await enter(silent, user) as ali:
-            assert publish_briefs(silent, brief(request, "started", user))[0] == 200
-            assert publish_briefs(silent, brief(request, "progress", user))[0] == 200
+            # In one commit: between two, this machine may lose the seconds that count as silence.
+            assert publish_briefs(silent, brief(request, "started", user), brief(request, "progress", user))[0] == 200
             events = await until_end(ali, request)
             assert events[-1]["payload"]["fallback_available"] is True
             for late in ("progress", "complete", "failed"):

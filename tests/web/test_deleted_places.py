@@ -8,7 +8,7 @@ import pytest
 
 from dossier_realtime import DossierRealtimeClient
 from tests.harness import tokens
-from tests.harness.eventually import eventually_async
+from tests.harness.eventually import HANG_SECONDS, eventually_async
 from tests.harness.service import Service
 from tests.harness.wire import Client
 
@@ -31,15 +31,15 @@ def test_an_undone_delete_restores_its_text_around_the_word_of_another(
         ):
             await omar.subscribe(channel)
             document.insert(0, "one two")
-            await document.flush()
+            assert await document.flush(HANG_SECONDS)
             document.delete(0, 7)
-            await document.flush()
+            assert await document.flush(HANG_SECONDS)
             late = {"operation_type": "insert", "position": at, "content": "X", "version": 1}
             answer = await omar.ask({"type": "edit_operation", "channel": channel, "payload": late})
             assert answer["payload"]["version"] == 3
             await eventually_async(lambda: document.text, lambda: "X")
             document.undo()
-            await document.flush()
+            assert await document.flush(HANG_SECONDS)
             assert document.text == {3: "oneX two", 0: "Xone two", 7: "one twoX"}[at]
         async with await Client.connect(service, writer) as reader:
             state = await reader.subscribe(channel, since={"version": 2})
@@ -63,17 +63,17 @@ def test_text_that_was_deleted_letter_by_letter_comes_back_around_a_word_with_it
             await omar.subscribe(channel)
             document.insert(0, "one ")
             document.insert(4, "two", bold=True)
-            await document.flush()
+            assert await document.flush(HANG_SECONDS)
             before, version = (document.text, document.formatting), document.version
             for letter in range(6, 1, -1):
                 document.delete(letter, 1)
-                await document.flush()
+                assert await document.flush(HANG_SECONDS)
             late = {"operation_type": "insert", "position": 5, "content": "X", "version": version}
             await omar.ask({"type": "edit_operation", "channel": channel, "payload": late})
             await eventually_async(lambda: document.text == "onX", lambda: document.text)
             for _ in range(5):
                 document.undo()
-            await document.flush()
+            assert await document.flush(HANG_SECONDS)
             assert document.text == "one tXwo"
             assert [(run.position, run.length) for run in document.formatting] == [(4, 1), (6, 2)]
             document.delete(5, 1)

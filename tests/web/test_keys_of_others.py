@@ -13,6 +13,7 @@ from uuid import uuid4
 import httpx
 import pytest
 
+from tests.harness.eventually import HANG_SECONDS
 from tests.harness.service import Service
 from tests.harness.wire import Client, Message
 
@@ -39,7 +40,7 @@ async def _ask(service: Service, user: str, message: Message) -> bool:
 
 async def _call(service: Service, user: str, method: str, path: str, key: str, body: Message) -> bool:
     headers = {"Authorization": f"Bearer {_token(service, user)}", "Idempotency-Key": key}
-    async with httpx.AsyncClient() as http:
+    async with httpx.AsyncClient(timeout=HANG_SECONDS) as http:
         answer = await http.request(method, service.http + path, headers=headers, json=body)
     assert answer.status_code in (200, 409), answer.text
     return answer.status_code == 200

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import threading
 import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 from urllib.parse import quote
 
@@ -13,6 +15,7 @@ import pytest
 from app.core.schema.call_forms import PAGE, HttpCallForm
 from app.core.schema.calls import CALLS
 from tests.harness import tokens
+from tests.harness.eventually import HANG_SECONDS, eventually
 from tests.harness.service import Service
 from tests.harness.wire import Client
 from tests.web.test_actions import alert, call
@@ -23,7 +26,7 @@ LISTS = [form for form in CALLS if form.method == "get" and all(one in form.para
 """Every list that has pages by place; a new one is walked here without being named."""
 QUERIES = {
     "list_tasks": "assignee=ali",
-    "dry_run_commitments": "from=2027-01-01&to=2027-12-31",
+    "dry_run_commitments": "from=2057-01-01&to=2057-12-31",
 }
 ANY_TEXT = {"list_channels": "its places are names of channels, in use or not"}
 """Lists whose `after` cannot be wrong, and why."""
@@ -48,17 +51,30 @@ def standing(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Service]:
             lifted = call(service, operator, "POST", f"/v1/users/lifted-{number}/limits/lift", {"seconds": 900})
             assert lifted[0] == 200
 
-        async def scene() -> list[Client]:
-            return [await Client.connect(service, tokens.token(f"there-{number}")) for number in range(3)]
+        def briefs_ended() -> bool:
+            status, found = call(service, operator, "GET", "/v1/briefs")
+            assert status == 200, found
+            return all(row["state"] not in ("queued", "running") for row in found["briefs"])
 
-        async def leave(clients: list[Client]) -> None:
+        eventually(briefs_ended, "a brief does not end")  # one that ends changes its place, and makes a document
+        entered, leaving = threading.Event(), threading.Event()
+
+        async def scene() -> None:
+            clients = [await Client.connect(service, tokens.token(f"there-{number}")) for number in range(3)]
+            entered.set()
+            await asyncio.to_thread(leaving.wait)  # they answer pings meanwhile
             for client in clients:
                 await client.close()
 
-        with asyncio.Runner() as runner:
-            clients = runner.run(scene())
-            yield service
-            runner.run(leave(clients))
+        with ThreadPoolExecutor(1) as threads:
+            there = threads.submit(lambda: asyncio.run(scene()))
+            try:
+                eventually(lambda: entered.is_set() or there.done(), "the clients do not come in")
+                if entered.is_set():
+                    yield service
+            finally:
+                leaving.set()
+            there.result(HANG_SECONDS)
     service.assert_log_clean()
 
 

@@ -40,7 +40,9 @@ Taking = Callable[[httpx.AsyncClient], Awaitable[httpx.Response]]
 
 def _caller(service: Service | Process, token: str) -> httpx.AsyncClient:
     return httpx.AsyncClient(
-        base_url=f"http://127.0.0.1:{service.port}/v1", headers={"Authorization": f"Bearer {token}"}, timeout=60
+        base_url=f"http://127.0.0.1:{service.port}/v1",
+        headers={"Authorization": f"Bearer {token}"},
+        timeout=HANG_SECONDS,
     )
 
 

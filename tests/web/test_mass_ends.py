@@ -18,6 +18,7 @@ from app.lifecycle import Service
 from app.node.sockets.turns import Turns
 from dossier_realtime.archive import open_journal
 from tests.harness import tokens
+from tests.harness.eventually import HANG_SECONDS, eventually_async
 from tests.harness.in_process import running
 from tests.harness.wire import Client, Message
 
@@ -131,12 +132,10 @@ def test_a_client_that_goes_before_it_is_told_is_forgotten_like_the_others(tmp_p
             assert (await operator.post("/tokens/revoke", json={"user": "nora"})).status_code == 200
             await closing.close()
             await lost.drop()
-            async with asyncio.timeout(60):
-                while service.node.registry.connections:  # noqa: ASYNC110  what is waited for tells nobody
-                    await asyncio.sleep(0.02)
+            await eventually_async(lambda: not service.node.registry.connections)
             while held.steps.pop()():
                 held.steps.append(service.node.disconnects._next)
-            await service.node.background.settle(30)
+            await service.node.background.settle(HANG_SECONDS)
             assert not service.node.hub._shut_out
             assert not service.node.registry.by_session
             assert service.node.hub.total() == 0
@@ -161,4 +160,5 @@ async def _sessions(service: Service, count: int) -> list[Client]:
 
 def _operator(service: Service) -> httpx.AsyncClient:
     authorization = {"Authorization": f"Bearer {tokens.token('operator', 'admin:*', 'write:*', clearance='secret')}"}
-    return httpx.AsyncClient(base_url=f"http://127.0.0.1:{service.port}/v1", headers=authorization, timeout=60)
+    address = f"http://127.0.0.1:{service.port}/v1"
+    return httpx.AsyncClient(base_url=address, headers=authorization, timeout=HANG_SECONDS)

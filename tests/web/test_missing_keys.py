@@ -19,7 +19,7 @@ from dossier_realtime.client import Backoff, ConnectionState, DossierRealtimeCli
 from dossier_realtime.client.state.connection import MAX_REFUSED_RETRIES
 from dossier_realtime.protocol.errors import CloseCode, ErrorCode
 from tests.harness.coroutine_tests import asynchronous
-from tests.harness.eventually import eventually, eventually_async
+from tests.harness.eventually import HANG_SECONDS, eventually, eventually_async
 from tests.harness.in_process import running
 from tests.harness.service import Service
 from tests.harness.wire import Client, Message
@@ -64,7 +64,8 @@ def service(issuer: Issuer, tmp_path: Path) -> Iterator[Service]:
 
 
 def call(service: Service, token: str) -> httpx.Response:
-    return httpx.get(f"{service.http}/v1/tasks", headers={"Authorization": f"Bearer {token}"})
+    headers = {"Authorization": f"Bearer {token}"}
+    return httpx.get(f"{service.http}/v1/tasks", headers=headers, timeout=HANG_SECONDS)
 
 
 def test_a_service_is_ready_once_it_has_fetched_its_keys(service: Service, issuer: Issuer) -> None:
@@ -100,7 +101,8 @@ def test_a_call_is_answered_503_until_the_issuer_answers_and_then_by_the_same_to
     assert (refused.status_code, refused.json()["error_code"]) == (503, ErrorCode.SERVICE_UNAVAILABLE)
     assert int(refused.headers["Retry-After"]) > 0
     assert "WWW-Authenticate" not in refused.headers
-    sent = httpx.post(f"{service.http}/v1/publish", json={"events": []}, headers={"Authorization": f"Bearer {token}"})
+    headers = {"Authorization": f"Bearer {token}"}
+    sent = httpx.post(f"{service.http}/v1/publish", json={"events": []}, headers=headers, timeout=HANG_SECONDS)
     assert sent.status_code == 503
     issuer.status = 200
     eventually(lambda: call(service, token).status_code == 200, service.log)
@@ -156,11 +158,12 @@ async def test_a_renewal_with_a_new_key_in_an_outage_keeps_the_connection_and_wo
             assert answer["retry_after"] > 0
         await client.settle()  # it is served as before
         assert not service.verifier.is_current
-        async with httpx.AsyncClient(base_url=f"http://127.0.0.1:{service.port}") as http:
+        address = f"http://127.0.0.1:{service.port}"
+        async with httpx.AsyncClient(base_url=address, timeout=HANG_SECONDS) as http:
             for token, status in ((signed(TWO, "two"), 503), (signed(), 200)):
                 assert (await http.get("/v1/tasks", headers={"Authorization": f"Bearer {token}"})).status_code == status
             assert (await http.get("/readyz")).status_code == 200  # the old keys still serve
         issuer.status = 200
-        await eventually_async(lambda: not service.verifier.next_fetch_in)
+        await eventually_async(lambda: service.verifier.is_current)  # it asks again by itself
         assert (await client.ask(auth(signed(TWO, "two"))))["type"] == "auth_success"
         await client.close()

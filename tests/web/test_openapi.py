@@ -16,18 +16,18 @@ from app.core.schema.call_forms import HttpCallForm
 from app.core.schema.calls import CALLS
 from app.core.schema.openapi import openapi
 from tests.contract.schemas import closed, faults
+from tests.harness.eventually import HANG_SECONDS
 from tests.harness.service import Service
 from tests.harness.wire import Client
 from tests.web.conftest import ROOMY
 from tests.web.test_actions import alert, brief
 
 DOCUMENT = closed(openapi())
-ANSWER_TIMEOUT_SECONDS = 60.0  # seconds
 LATER = 4_000_000_000  # Unix seconds: a time within no ten years of now
 COMMITMENT: dict[str, Any] = {
     "mou_id": "m1",
     "title": {"en": "The report", "ar": "التقرير"},
-    "due_date": "2027-03-31",
+    "due_date": "2057-03-30",
     "mou_type": "data-exchange",
     "responsible_department": "Agreements",
     "owner": "ali",
@@ -81,14 +81,14 @@ ASKED: dict[str, Asked] = {
     "sign_snapshot": Asked({"document": "d1"}, body={"version": 1, "note": "as agreed", "name": "signed"}),
     "list_snapshots": Asked({"document": "d1"}, {"limit": "1"}),
     "list_commitments": Asked(query={"limit": "1"}),
-    "dry_run_commitments": Asked(query={"from": "2027-01-01", "to": "2027-12-31", "policy": "data-exchange:60/30/7"}),
+    "dry_run_commitments": Asked(query={"from": "2057-01-01", "to": "2057-12-31", "policy": "data-exchange:60/30/7"}),
     "register_commitment": Asked({"commitment": "c2"}, body=COMMITMENT),
     "read_commitment": Asked({"commitment": "c0"}),
     "delete_commitment": Asked({"commitment": "c3"}),
     "acknowledge_commitment": Asked({"commitment": "c1"}, body={}),
     "complete_commitment": Asked({"commitment": "c0"}),
-    "snooze_commitment": Asked({"commitment": "c0"}, body={"until": int(time.time()) + 3_600}),
-    "delegate_commitment": Asked({"commitment": "c0"}, body={"to": "dan", "until": int(time.time()) + 3_600}),
+    "snooze_commitment": Asked({"commitment": "c0"}, body={"until": int(time.time()) + 86_400}),
+    "delegate_commitment": Asked({"commitment": "c0"}, body={"to": "dan", "until": int(time.time()) + 86_400}),
     "request_brief": Asked(
         body={"type": "country", "entity_id": "SA", "language": "ar"}, headers={"Idempotency-Key": "b-1"}
     ),
@@ -110,7 +110,7 @@ ASKED: dict[str, Asked] = {
     "explain_relationship": Asked({"relationship": "r1"}),
     "read_inbox": Asked(query={"limit": "1", "unread": "true"}),
     "mark_inbox_read": Asked(body={"up_to": 0}),
-    "snooze_inbox_entry": Asked(body={"id": "n1", "until": int(time.time()) + 3_600}),
+    "snooze_inbox_entry": Asked(body={"id": "n1", "until": int(time.time()) + 86_400}),
     "list_tasks": Asked(query={"channel": "workspace:w1", "assignee": "ali"}),
     "list_sessions": Asked(query={"limit": "1"}),
     "disconnect_user": Asked({"user": "nobody"}),
@@ -221,15 +221,15 @@ ABSENT: dict[str, Asked] = {
     "delete_commitment": Asked({"commitment": "none"}),
     "acknowledge_commitment": Asked({"commitment": "none"}),
     "complete_commitment": Asked({"commitment": "none"}),
-    "snooze_commitment": Asked({"commitment": "none"}, body={"until": int(time.time()) + 3_600}),
-    "delegate_commitment": Asked({"commitment": "none"}, body={"to": "dan", "until": int(time.time()) + 3_600}),
+    "snooze_commitment": Asked({"commitment": "none"}, body={"until": int(time.time()) + 86_400}),
+    "delegate_commitment": Asked({"commitment": "none"}, body={"to": "dan", "until": int(time.time()) + 86_400}),
     "read_brief": Asked({"request": "none"}),
     "cancel_brief": Asked({"request": "none"}),
     "read_relationship": Asked({"relationship": "none"}),
     "explain_relationship": Asked({"relationship": "none"}),
     "end_session": Asked({"session": "none"}),
     "mark_inbox_read": Asked(body={"ids": ["none"]}),
-    "snooze_inbox_entry": Asked(body={"id": "none", "until": int(time.time()) + 3_600}),
+    "snooze_inbox_entry": Asked(body={"id": "none", "until": int(time.time()) + 86_400}),
     "read_channel": Asked({"channel": "nowhere:1"}),
     "change_channel": Asked({"channel": "nowhere:1"}, body={}),
     "read_presence": Asked({"channel": "global"}),
@@ -303,7 +303,8 @@ def scene(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Service]:
     """A service on which there is something to be asked about."""
     with Service(tmp_path_factory.mktemp("openapi") / "data", SETTINGS) as service:
         publisher = service.token("program", "write:*")
-        with httpx.Client(base_url=service.http, headers={"Authorization": f"Bearer {publisher}"}) as http:
+        headers = {"Authorization": f"Bearer {publisher}"}
+        with httpx.Client(base_url=service.http, headers=headers, timeout=HANG_SECONDS) as http:
             events = [UPDATE, alert("c1", 1, "ali"), brief("b1", "started", "ali")]
             assert http.post("/v1/publish", json={"events": events}).status_code == 200
             for document in ("d1", "d9"):
@@ -326,7 +327,7 @@ def send(service: Service, call: HttpCallForm, asked: Asked, token: str, **heade
         | asked.path
     )
     told = ({"Authorization": f"Bearer {token}"} if token else {}) | asked.headers | headers
-    with httpx.Client(base_url=service.http, timeout=ANSWER_TIMEOUT_SECONDS) as http:
+    with httpx.Client(base_url=service.http, timeout=HANG_SECONDS) as http:
         return http.request(call.method, path, params=asked.query, json=asked.body, headers=told)
 
 

@@ -15,7 +15,7 @@ import pytest
 
 from app.web.application import ROUTES
 from app.web.http import cors
-from tests.harness.eventually import eventually
+from tests.harness.eventually import HANG_SECONDS, eventually
 from tests.harness.service import ROOT, Service
 
 DASHBOARD = "https://dossier.example.org"
@@ -53,7 +53,7 @@ def allowing(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Service]:
 def http(allowing: Service) -> Iterator[httpx.Client]:
     """Calls of that service."""
     each_anew = httpx.Limits(max_keepalive_connections=0)  # a refusal before the body may end its connection
-    with httpx.Client(base_url=allowing.http, timeout=60, limits=each_anew) as client:
+    with httpx.Client(base_url=allowing.http, timeout=HANG_SECONDS, limits=each_anew) as client:
         yield client
 
 
@@ -172,8 +172,9 @@ def test_a_changed_port_needs_no_change_of_the_lists(ports: dict[str, object], t
         for port in (service.port, ports.get("dashboard.port", 5006)):
             for host in ("localhost", "127.0.0.1", "[::1]"):
                 origin = f"http://{host}:{port}"
-                answer = httpx.get(f"{service.http}/v1/schema.json", headers={"Origin": origin})
+                answer = httpx.get(f"{service.http}/v1/schema.json", headers={"Origin": origin}, timeout=HANG_SECONDS)
                 assert answer.headers["Access-Control-Allow-Origin"] == origin
         if service.port != 8000:
-            answer = httpx.get(f"{service.http}/v1/schema.json", headers={"Origin": "http://localhost:8000"})
+            foreign = {"Origin": "http://localhost:8000"}
+            answer = httpx.get(f"{service.http}/v1/schema.json", headers=foreign, timeout=HANG_SECONDS)
             assert answer.status_code == 403

@@ -46,7 +46,7 @@ class OwnChannel:
 
     def _call(self, method: str, path: str, body: Message) -> None:
         headers = {"Authorization": f"Bearer {tokens.operator()}"}
-        with httpx.Client(base_url=self._service.http, headers=headers) as http:
+        with httpx.Client(base_url=self._service.http, headers=headers, timeout=HANG_SECONDS) as http:
             answer = http.request(method, path, json=body)
         assert answer.status_code == 200, answer.text
 

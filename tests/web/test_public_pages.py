@@ -6,7 +6,6 @@ import asyncio
 import json
 import re
 import signal
-import time
 import urllib.error
 import urllib.request
 from collections.abc import Iterator
@@ -18,6 +17,7 @@ import trustme
 
 from app.configuration.config import ConfigError, load
 from tests.harness import tokens
+from tests.harness.eventually import HANG_SECONDS, eventually
 from tests.harness.service import Service
 from tests.harness.wire import Raw, request
 
@@ -46,7 +46,7 @@ def _get(address: str, token: str = "", method: str = "GET") -> tuple[int, dict[
     if token:
         asked.add_header("Authorization", f"Bearer {token}")
     try:
-        with urllib.request.urlopen(asked, timeout=30) as answer:  # noqa: S310  likewise
+        with urllib.request.urlopen(asked, timeout=HANG_SECONDS) as answer:  # noqa: S310  likewise
             return answer.status, dict(answer.headers), answer.read()
     except urllib.error.HTTPError as refused:
         with refused:
@@ -116,10 +116,7 @@ def test_with_a_token_the_metrics_are_for_whoever_has_it_and_it_is_read_again(tm
         assert service.get("/v1/sessions", SCRAPER)[0] == 401, "it opens nothing else"
         file.write_text(SCRAPER[::-1])
         service.signal(signal.SIGHUP)
-        deadline = time.monotonic() + 60
-        while "keys of tokens were read again" not in service.log():
-            assert time.monotonic() < deadline, service.log()
-            time.sleep(0.02)
+        eventually(lambda: "keys of tokens were read again" in service.log(), service.log)
         for address in (service.http + "/metrics", _own_address(service)):
             assert (_get(address, SCRAPER)[0], _get(address, SCRAPER[::-1])[0]) == (401, 200)
     service.assert_log_clean()

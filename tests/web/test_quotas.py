@@ -131,7 +131,7 @@ def test_a_text_that_is_rewritten_all_over_stops_nobody_and_makes_few_versions(t
             headers = (("Host", "localhost"), ("Authorization", f"Bearer {token}"), ("If-Match", str(first)))
             length = ("Content-Length", str(len(data)))
             await raw.send(request("PUT", "/v1/documents/d", *headers, length, body=data))
-            answer = asyncio.create_task(raw.response(timeout_seconds=60))
+            answer = asyncio.create_task(raw.response())
             pings = 0
             while not answer.done():
                 await editor.ask({"type": "unsubscribe", "channel": "global"})
@@ -202,7 +202,8 @@ def test_a_day_goes_on_over_a_restart(tmp_path: Path, monkeypatch: pytest.Monkey
 
     async def call(service: lifecycle.Service, first: int, count: int) -> int:
         headers = {"Authorization": f"Bearer {tokens.token('u-1', *RIGHTS)}"}
-        async with httpx.AsyncClient(base_url=f"http://127.0.0.1:{service.port}", headers=headers) as caller:
+        address = f"http://127.0.0.1:{service.port}"
+        async with httpx.AsyncClient(base_url=address, headers=headers, timeout=HANG_SECONDS) as caller:
             return (await caller.post("/v1/publish", json=_to(*_channels(count, first)))).status_code
 
     async def scene() -> None:

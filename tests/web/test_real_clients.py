@@ -178,8 +178,9 @@ def test_the_page_that_client_developers_are_shown_works(tmp_path: Path, origin:
 async def _console_of(address: str, until: str) -> list[str]:
     """Open a page; return the lines of its console, up to the one that begins with a word."""
     async with async_playwright() as playwright:
-        browser = await playwright.chromium.launch(executable_path=CHROMIUM, args=FLAGS)
+        browser = await playwright.chromium.launch(executable_path=CHROMIUM, args=FLAGS, timeout=1_000 * HANG_SECONDS)
         page: Page = await browser.new_page()
+        page.set_default_timeout(1_000 * HANG_SECONDS)
         lines: list[str] = []
         page.on("console", lambda message: lines.append(message.text))
         await page.goto(address)
@@ -251,8 +252,9 @@ async def _in_chromium(service: Service, token: str, origin: str) -> Any:
 async def _on_page(origin: str, script: str, given: list[Any]) -> Any:
     """Open the page of an origin, run a function in it, return what it resolves to."""
     async with async_playwright() as playwright:
-        browser = await playwright.chromium.launch(executable_path=CHROMIUM, args=FLAGS)
+        browser = await playwright.chromium.launch(executable_path=CHROMIUM, args=FLAGS, timeout=1_000 * HANG_SECONDS)
         page: Page = await browser.new_page()
+        page.set_default_timeout(1_000 * HANG_SECONDS)
         await page.goto(f"{origin}/page.html")
         answered = await page.evaluate(script, given)
         await browser.close()

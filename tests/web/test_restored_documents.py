@@ -14,6 +14,7 @@ from pathlib import Path
 import httpx
 import pytest
 
+from tests.harness.eventually import HANG_SECONDS
 from tests.harness.service import Service
 from tests.harness.wire import Message
 from tests.web.conftest import ROOMY
@@ -111,9 +112,11 @@ def test_a_whole_text_that_was_made_from_the_ended_history_is_refused(restored: 
     token = restored.service.token("bea", "write:document:*")
     headers = {"Authorization": f"Bearer {token}", "If-Match": f'"{now["version"]}"'}
     url = restored.service.http + "/v1/documents/brief"
-    answer = httpx.put(url, headers=headers, json={"content": "stale", "epoch": restored.before})
+    stale = {"content": "stale", "epoch": restored.before}
+    answer = httpx.put(url, headers=headers, json=stale, timeout=HANG_SECONDS)
     assert (answer.status_code, answer.json()["error_code"]) == (412, "VERSION_CONFLICT")
     assert restored.get() == now
-    answer = httpx.put(url, headers=headers, json={"content": "as it is", "epoch": restored.after})
+    current = {"content": "as it is", "epoch": restored.after}
+    answer = httpx.put(url, headers=headers, json=current, timeout=HANG_SECONDS)
     assert answer.status_code == 200
     assert restored.get()["content"] == "as it is"

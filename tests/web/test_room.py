@@ -15,6 +15,7 @@ import pytest
 from app.web.application import PAGE_ROUTES
 from app.web.pages.page_handlers import page_files
 from tests.harness.coroutine_tests import asynchronous
+from tests.harness.eventually import HANG_SECONDS
 from tests.harness.service import Service
 from tests.harness.wire import Client
 
@@ -34,7 +35,7 @@ def _call(service: Service, path: str, body: object = None) -> tuple[int, dict[s
     data = None if body is None else json.dumps(body).encode()
     asked = urllib.request.Request(service.http + path, data, {"Content-Type": "application/json"})  # noqa: S310  ours
     try:
-        with urllib.request.urlopen(asked, timeout=30) as answer:  # noqa: S310  likewise
+        with urllib.request.urlopen(asked, timeout=HANG_SECONDS) as answer:  # noqa: S310  likewise
             return answer.status, dict(answer.headers), answer.read()
     except urllib.error.HTTPError as refused:
         with refused:

@@ -18,7 +18,7 @@ from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, 
 from app.lifecycle import Service
 from tests.harness import tokens
 from tests.harness.coroutine_tests import asynchronous
-from tests.harness.eventually import eventually_async
+from tests.harness.eventually import HANG_SECONDS, eventually_async
 from tests.harness.in_process import Gate, running
 from tests.harness.wire import Client, Message
 
@@ -206,7 +206,7 @@ def test_a_session_is_its_newest_connections_in_every_respect(tmp_path: Path) ->
         operator = httpx.AsyncClient(
             base_url=f"http://127.0.0.1:{service.port}/v1",
             headers={"Authorization": f"Bearer {tokens.operator()}"},
-            timeout=60,
+            timeout=HANG_SECONDS,
         )
         try:
             machine = type("Machine", (Sessions,), {"runner": runner, "service": service, "operator": operator})

@@ -21,6 +21,7 @@ from dossier_realtime.recording.relationships.course import Relationship
 from dossier_realtime.recording.relationships.scoring import HealthPolicy
 from tests.harness import tokens
 from tests.harness.coroutine_tests import asynchronous
+from tests.harness.eventually import HANG_SECONDS
 from tests.harness.in_process import running
 
 HIDDEN, SEEN = MAX_LOOKED_AT + 300, "z-seen"  # it comes last
@@ -93,7 +94,8 @@ async def test_a_page_looks_at_a_bounded_number_of_rows_and_says_that_there_are_
         counted = CountedLists(service)
         token = tokens.token("ali", "read:workspace:open", f"read:relationship:{SEEN}", "read:user:ali")
         rows, after, pages = 0, "", 0
-        async with httpx.AsyncClient(base_url=f"http://127.0.0.1:{service.port}/v1/", timeout=120) as http:
+        address = f"http://127.0.0.1:{service.port}/v1/"
+        async with httpx.AsyncClient(base_url=address, timeout=HANG_SECONDS) as http:
             while True:
                 before = counted.read
                 query = f"{path}limit=10" + (f"&after={after}" if after else "")

@@ -52,7 +52,7 @@ async def _raise_level(scene: Scene) -> httpx.Response:
 
 def _caller(service: Service, token: str) -> httpx.AsyncClient:
     address = f"http://127.0.0.1:{service.port}/v1"
-    return httpx.AsyncClient(base_url=address, headers={"Authorization": f"Bearer {token}"}, timeout=60)
+    return httpx.AsyncClient(base_url=address, headers={"Authorization": f"Bearer {token}"}, timeout=HANG_SECONDS)
 
 
 @asynccontextmanager

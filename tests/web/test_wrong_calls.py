@@ -5,6 +5,7 @@ from __future__ import annotations
 import httpx
 import pytest
 
+from tests.harness.eventually import HANG_SECONDS
 from tests.harness.service import Service
 from tests.harness.wire import Message
 
@@ -19,7 +20,7 @@ def call(service: Service, method: str, path: str, body: object = b"", **headers
     named = {name.replace("_", "-"): value for name, value in headers.items()}
     head = {"Authorization": f"Bearer {token}", "Content-Type": "application/json"} | named
     given = {"content": body} if isinstance(body, bytes) else {"json": body}
-    return httpx.request(method, service.http + path, headers=head, **given)
+    return httpx.request(method, service.http + path, headers=head, timeout=HANG_SECONDS, **given)
 
 
 @pytest.mark.parametrize("wrong", ["nowhere:1", "dossier:", "workspace:1"])

@@ -61,7 +61,8 @@ def _serve(asked: socket.socket) -> Request | None:
 
 def main(module: str) -> None:
     """Import the module, fork for whoever asks at standard input, and in a fork run the program."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # the tests' process is interrupted, and ends this one
+    # The tests' process is interrupted, and ends this one. Blocked, not ignored: one sent to a fork has to reach it.
+    signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
     importlib.import_module(module)
     assert threading.active_count() == 1, "an import began a thread: it would be missing in a fork"
     request = _serve(socket.socket(fileno=os.dup(0)))
@@ -78,6 +79,7 @@ def main(module: str) -> None:
     os.environ.clear()
     os.environ.update(request.environment)
     sys.argv = [_PROGRAM.name, *request.arguments]
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGINT})
     runpy.run_path(str(_PROGRAM), run_name="__main__")
 
 

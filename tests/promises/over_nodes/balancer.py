@@ -19,6 +19,7 @@ from tests.harness.ports import reserve
 from tests.harness.service import ROOT, Service
 
 _CHECK_SECONDS = 1.0
+_CHECK_TIMEOUT_SECONDS = 5.0  # after so long a node that stands still is taken out
 _CHUNK = 1 << 16
 _ABSENT = (httpx.HTTPError, OSError)
 
@@ -105,7 +106,8 @@ class Balancer:
         return f"ws://127.0.0.1:{self.port}/v1"
 
     async def _check(self) -> None:
-        async with httpx.AsyncClient(trust_env=False, headers={"Host": "localhost"}) as client:
+        headers = {"Host": "localhost"}
+        async with httpx.AsyncClient(trust_env=False, headers=headers, timeout=_CHECK_TIMEOUT_SECONDS) as client:
             while True:
                 for node in self._nodes:
                     with suppress(*_ABSENT):

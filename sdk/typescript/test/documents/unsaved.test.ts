@@ -78,7 +78,7 @@ it("sends nothing of a closed document later, also where it is opened again befo
     const again = openDocument(client, "paper");
     again.onError((error) => paper.errors.push(error));
     server.refusing = undefined;
-    await vi.waitFor(() => expect(again.isLoaded).toBe(true), { timeout: 60_000 });
+    await vi.waitFor(() => expect(again.isLoaded).toBe(true));
     expect(await client.flush()).toBe(true);
     expect([again.text, server.document("paper").text]).toEqual(["text", "text"]);
     again.insert(0, "anew ");
