@@ -135,6 +135,7 @@ class PageSession:
 
     def _receive(self, message: Any) -> None:
         if self._ended or not self._login.is_valid():
+            self._ready = self._ready or message == {"ready": True}  # the next tick says that the login is over
             return
         match message:
             case {"ready": True}:

@@ -13,20 +13,27 @@ from dashboard.playback.recording_queue import RecordingQueue
 from dashboard.playback.recordings import Recordings
 from tests.dashboard.samples import viewer
 from tests.harness import tokens
+from tests.harness.eventually import HANG_SECONDS
 from tests.harness.service import Service
+
+
+@pytest.fixture(autouse=True)
+def patient(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Wait as long as it takes: the process of a recording gives way to all others."""
+    monkeypatch.setattr(recordings_module, "_PROCESS_TIMEOUT_SECONDS", HANG_SECONDS)
 
 
 def test_what_cannot_be_had_says_why(service: Service) -> None:
     async def opened(token: str, **asked: Any) -> Any:
         return await Recordings(service.http, token, viewer("en", clearance="secret")).open(
-            asked, 2_000_000_000.0, nowhere
+            asked, 4_000_000_000.0, nowhere
         )
 
     refused = asyncio.run(opened(service.token("nobody"), minutes="5"))
     assert refused[1] == "bad"
     reason = "the service refused (403): Insufficient permissions for this call"
     assert refused[0] == f"The recording is not available: {reason}"
-    assert "ask for a longer time" in asyncio.run(opened(tokens.operator(), minutes="5"))[0]  # it is not yet 2033
+    assert "ask for a longer time" in asyncio.run(opened(tokens.operator(), minutes="5"))[0]  # it is not yet 2096
     for nonsense in ({"minutes": "6"}, {"minutes": 5}, {"minutes": "5", "user": "x" * 201}, {}):
         assert asyncio.run(opened(tokens.operator(), **nonsense))[1] == "bad"
     pattern = asyncio.run(opened(tokens.operator(), minutes="5", channel="no channel"))
@@ -36,7 +43,7 @@ def test_what_cannot_be_had_says_why(service: Service) -> None:
 def test_every_cause_is_told_in_the_language_of_the_page(service: Service) -> None:
     async def opened(token: str, minutes: str = "5", **asked: Any) -> Any:
         recordings = Recordings(service.http, token, viewer("ar", clearance="secret"))
-        return await recordings.open({"minutes": minutes, **asked}, 2_000_000_000.0, nowhere)
+        return await recordings.open({"minutes": minutes, **asked}, 4_000_000_000.0, nowhere)
 
     asked = {
         "rights": opened(service.token("nobody")),
@@ -67,7 +74,7 @@ def test_a_recording_that_takes_too_long_is_ended_and_says_what_would_be_shorter
 
     async def opened(language: Language) -> Any:
         recordings = Recordings(service.http, tokens.operator(), viewer(language, clearance="secret"))
-        return await recordings.open({"minutes": "5"}, 2_000_000_000.0, nowhere)
+        return await recordings.open({"minutes": "5"}, 4_000_000_000.0, nowhere)
 
     assert "Ask for one user, one channel" in asyncio.run(opened("en"))[0]
     assert "اطلب مستخدماً واحداً" in asyncio.run(opened("ar"))[0]
@@ -84,7 +91,7 @@ def test_recordings_of_one_person_are_made_in_turn_and_the_place_is_told(service
         asked = {"minutes": "5"}
         return list(
             await asyncio.gather(
-                *(page.open(asked, 2_000_000_000.0, lambda text, _: told.append(text)) for page in pages)
+                *(page.open(asked, 4_000_000_000.0, lambda text, _: told.append(text)) for page in pages)
             )
         ), told
 

@@ -31,12 +31,14 @@ def test_the_printed_link_logs_the_operator_in_once(browser: Browser, tmp_path: 
         assert found is not None, output.read_text()
         link, errors = found[1], list[str]()
         with browser.new_context() as first:
+            first.set_default_timeout(1000 * HANG_SECONDS)
             page = first.new_page()
             page.on("pageerror", lambda error: errors.append(str(error)))
             page.goto(link)
             page.get_by_role("button", name="Log in").first.click()
             expect(page).to_have_url(re.compile("/overview"))
         with browser.new_context(locale="ar-SA") as second:
+            second.set_default_timeout(1000 * HANG_SECONDS)
             page = second.new_page()
             page.goto(link)
             assert "#" not in page.url  # neither in the history nor where somebody may copy it from

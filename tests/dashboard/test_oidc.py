@@ -32,7 +32,7 @@ from tests.dashboard.dashboard_process import Dashboard
 from tests.dashboard.identity_provider import CLIENT, SECRET, Manners, Provider, asked_of
 from tests.dashboard.oidc_logins import OPERATOR, Traveller, oidc_settings
 from tests.harness import tokens
-from tests.harness.eventually import HANG_SECONDS
+from tests.harness.eventually import HANG_SECONDS, eventually
 from tests.harness.service import ROOT, Service
 
 HOME = "lang=en&theme=light"
@@ -309,7 +309,12 @@ def test_the_certificate_of_the_provider_is_checked(oidc_service: Service, tmp_p
         with Dashboard(
             oidc_service, tmp_path, settings | {"SSL_CERT_FILE": str(tmp_path / "authority.pem")}
         ) as running:
-            assert running.ask("/login/oidc")[1]["Location"].startswith(f"{secured.issuer}/authorize?")
+            there = f"{secured.issuer}/authorize?"  # after a call that took too long it is asked again
+            eventually(
+                lambda: running.ask("/login/oidc")[1]["Location"].startswith(there),
+                running.log_file.read_text,
+                poll=0.5,
+            )
 
 
 def test_a_good_token_opens_beside_the_provider(provider: Provider, oidc_dashboard: Dashboard) -> None:
@@ -347,7 +352,9 @@ def test_a_token_file_without_a_token_ends_the_start_in_one_line(
         (tmp_path / "token").write_bytes(held)
     command = [sys.executable, "run.py", "dashboard", "--port", "0", "--service", "http://127.0.0.1:9"]
     environment = os.environ | settings
-    start = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, timeout=60, check=False)
+    start = subprocess.run(
+        command, cwd=ROOT, env=environment, capture_output=True, text=True, timeout=HANG_SECONDS, check=False
+    )
     assert start.returncode == 2
     assert start.stderr.startswith("dossier: dashboard.token_file")
     assert said in start.stderr

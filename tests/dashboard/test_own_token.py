@@ -20,17 +20,12 @@ import pytest
 from app.commands.processes.dashboard_process import environment_of_child
 from tests.dashboard.dashboard_process import Dashboard
 from tests.harness import tokens
+from tests.harness.eventually import HANG_SECONDS, eventually
 from tests.harness.service import ROOT, Service
-
-_TIMEOUT_SECONDS = 120.0  # that a fact may take on a loaded machine
 
 
 def _until(holds: Callable[[], Any], log: Path) -> Any:
-    deadline = time.monotonic() + _TIMEOUT_SECONDS
-    while not (found := holds()):
-        assert time.monotonic() < deadline, log.read_text()[-4000:]
-        time.sleep(0.1)
-    return found
+    return eventually(holds, lambda: log.read_text()[-4000:], poll=0.1)
 
 
 class Both:
@@ -69,6 +64,7 @@ class Both:
             answer = httpx.get(
                 f"http://127.0.0.1:{self.service}/v1/sessions",
                 headers={"Authorization": f"Bearer {tokens.token('op', 'admin:*', clearance='secret', ttl=10)}"},
+                timeout=HANG_SECONDS,
             )
             rows: list[dict[str, Any]] = answer.json()["sessions"]
             return [row for row in rows if row["user_id"] == "dashboard"]
@@ -96,7 +92,7 @@ def both(folder: Path, settings: Mapping[str, str]) -> Iterator[Both]:
         yield started
     finally:
         process.terminate()
-        process.wait(60)
+        process.wait(HANG_SECONDS)
         for child in children:
             if child.is_running():
                 child.kill()
@@ -145,7 +141,10 @@ def test_the_development_secret_is_read_by_the_service_alone(tmp_path: Path) -> 
         port = int(started.output.read_text().rpartition("Dossier dashboard at http://localhost:")[2].split("/")[0])
         login = started.output.read_text().partition("hours:\n")[2].split("\n")[0]
         answer = httpx.post(
-            f"http://localhost:{port}/login", data={"token": login}, headers={"Origin": f"http://localhost:{port}"}
+            f"http://localhost:{port}/login",
+            data={"token": login},
+            headers={"Origin": f"http://localhost:{port}"},
+            timeout=HANG_SECONDS,
         )
         assert answer.status_code == 303
 
@@ -170,7 +169,7 @@ def test_when_the_service_is_gone_there_is_no_dashboard_in_its_place(tmp_path: P
     with both(tmp_path, settings) as started:
         child = started.child()
         started.process.send_signal(signal.SIGKILL)
-        assert child.wait(_TIMEOUT_SECONDS) is None or not child.is_running()
+        assert child.wait(HANG_SECONDS) is None or not child.is_running()
 
 
 @pytest.mark.parametrize("key", [{}, {"DOSSIER_AUTH__SECRET": tokens.SECRET}])
@@ -217,4 +216,4 @@ def test_a_service_that_cannot_make_tokens_says_so_and_goes_on(tmp_path: Path, o
         assert process.poll() is None
     finally:
         process.terminate()
-        process.wait(60)
+        process.wait(HANG_SECONDS)

@@ -148,6 +148,15 @@ def test_whoever_is_logged_out_is_sent_away_and_does_nothing_more(page: Open) ->
     assert page.acted.asked == []
 
 
+def test_a_page_that_is_ready_after_its_login_ended_is_sent_away() -> None:
+    page = Open()
+    page.logged_in = False
+    assert page.tick() == []
+    page.say(ready=True)
+    assert page.tick() == [{"bye": "?lang=en&theme=light"}]
+    assert page.tick() == []
+
+
 def rows_of(told: list[dict[str, Any]], name: str) -> list[str]:
     (first,) = news(told)
     (block,) = (block for block in first["all"] if block["id"] == name)

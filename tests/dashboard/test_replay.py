@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import json
-import os
-import sys
 from collections import Counter
 from collections.abc import Callable
 from typing import Any, NamedTuple
@@ -29,9 +27,10 @@ from dossier_realtime.protocol.classification import Clearance
 from dossier_realtime.recording.recording import Recording
 from dossier_realtime.recording.replay.transcript import span
 from tests.dashboard.test_blocks import apply
+from tests.demo.demo_run import record_demo
 from tests.harness import tokens
 from tests.harness.eventually import HANG_SECONDS
-from tests.harness.service import ROOT, Service
+from tests.harness.service import Service
 
 
 class Watched(NamedTuple):
@@ -46,7 +45,8 @@ def watched(tmp_path_factory: pytest.TempPathFactory) -> Watched:
     live = DashboardState()
     # The lists are read at the start alone: a recording has the messages, not what lists say beside them.
     with pytest.MonkeyPatch.context() as patch, Service(tmp_path_factory.mktemp("replayed") / "data") as service:
-        patch.setattr(standing_lists, "DOUBTED_SECONDS", standing_lists.READ_SECONDS)
+        for pause in ("READ_SECONDS", "DOUBTED_SECONDS"):
+            patch.setattr(standing_lists, pause, float("inf"))
         asyncio.run(_watch(service, live))
     return Watched(live, open_journal(service.data / "journal", clearance="secret"))
 
@@ -55,12 +55,7 @@ async def _watch(service: Service, live: DashboardState) -> None:
     api = ServiceApi(service.http)
     feed = asyncio.create_task(Feed(api, tokens.operator(), live).run())
     await _until(lambda: bool(live.nodes))
-    command = [sys.executable, "run.py", "demo", "--url", service.url, "--data", str(service.data), "--seconds", "8"]
-    environment = os.environ | {"DOSSIER_AUTH__SECRET": tokens.SECRET}
-    demo = await asyncio.create_subprocess_exec(
-        *command, cwd=ROOT, env=environment, stdout=asyncio.subprocess.DEVNULL, stderr=asyncio.subprocess.DEVNULL
-    )
-    assert await demo.wait() == 0
+    await asyncio.to_thread(record_demo, service, 8)
     said = next(iter(live.nodes.values())).at
     # Until what came last and the lists after it were told: everybody is gone, also by the grace of presence.
     await _until(

@@ -6,6 +6,7 @@ import json
 from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -15,6 +16,7 @@ from dossier_realtime.protocol import channels
 from dossier_realtime.recording.entry import Entry
 from tests.demo.demo_run import run_demo
 from tests.harness import tokens
+from tests.harness.eventually import eventually
 from tests.harness.service import Service
 
 _PUBLISHED = {"dossier_update", "task_update", "task_assigned", "notification"}  # by people, over their sockets
@@ -32,9 +34,19 @@ def test_a_day_at_the_office_agrees_with_the_metrics(tmp_path: Path) -> None:
         demo = run_demo(service, "--seconds", "10")
         assert demo.returncode == 0, demo.stdout + demo.stderr
         assert all(line.startswith("demo, ") for line in demo.stderr.splitlines()), demo.stderr
-        facts, metrics = summary(demo.stdout), service.metrics()
-        listed = json.loads(service.get("/v1/channels", tokens.operator())[1])["channels"]
-    entries = list(service.journal())
+        facts = summary(demo.stdout)
+
+        def told() -> tuple[dict[str, float], list[dict[str, Any]], list[Entry]] | None:
+            """All three of one moment: a level may be raised meanwhile, and the journal is written a moment later."""
+            metrics, entries = service.metrics(), service.journal()
+            listed = json.loads(service.get("/v1/channels", tokens.operator())[1])["channels"]
+            published = [now["dossier_events_published_total"] for now in (metrics, service.metrics())]
+            is_whole = published == [len(_causes_of_events(entries))] * 2 and not metrics["dossier_connections"]
+            return (metrics, listed, entries) if is_whole else None
+
+        found = eventually(told, lambda: Counter(_causes_of_events(service.journal())), poll=0.2)
+        assert found is not None
+    metrics, listed, entries = found
     frames = [entry.frame for entry in entries if entry.header.kind == "fanout" and entry.frame is not None]
     alerts = [json.loads(frame)["payload"] for frame in frames if b'"commitment_alert"' in frame[:40]]
     assert alerts

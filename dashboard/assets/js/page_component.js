@@ -2,6 +2,7 @@
 
 const SILENCE = 10_000 // ms without a message from the dashboard
 const TYPING = 200 // ms without another letter, after which a filter is asked of the dashboard
+const PRESS = 3_000 // ms after which a press is taken to be over, if its release is not seen
 
 export function render({ model }) {
   const words = model.words
@@ -84,7 +85,7 @@ export function render({ model }) {
     const box = dialog(label, make("p", {}, isolated(of, { dir: "auto", class: "code" })), place, said, make("p", { class: "buttons" }, close))
     box.classList.add("wide")
     const under = looked // the dialog that this one was opened from
-    const mine = { kind, of, box, place, status: said, board: own.board(place) }
+    const mine = { kind, of, box, place, status: said, board: own.board(place), blocks: null }
     looked = mine
     box.addEventListener("close", () => {
       if (looked !== mine) return
@@ -99,6 +100,29 @@ export function render({ model }) {
   const place = make("div", { class: "blocks" })
   const board = tools.board(place)
   let shown = []
+
+  // A button that is drawn anew between press and release gets no click: nothing is drawn until the release.
+  let pressed = 0 // the timer of a press
+  function draw() {
+    if (pressed) return
+    board.show(shown)
+    if (looked?.blocks) looked.board.show(looked.blocks)
+  }
+  function hold(ms) {
+    clearTimeout(pressed)
+    pressed = setTimeout(() => {
+      pressed = 0
+      draw()
+    }, ms)
+  }
+  const press = (event) => {
+    if (event.type === "pointerdown" || event.key === " ") hold(PRESS) // the space bar presses a button too
+  }
+  const release = () => {
+    if (pressed) hold(0) // the click comes first
+  }
+  for (const sign of ["pointerdown", "keydown"]) root.addEventListener(sign, press, { passive: true })
+  for (const sign of ["pointerup", "pointercancel", "keyup"]) window.addEventListener(sign, release, { passive: true })
 
   let paused = false
   const pause = make("button", { type: "button", "aria-pressed": "false" }, words.pause)
@@ -141,19 +165,29 @@ export function render({ model }) {
 
   // --- messages of the dashboard ----------------------------------------------------------------------------
 
+  // Who logs out goes where that form leads, although the page is told meanwhile that its login is over.
+  let leaving = false
+  const leaves = (event) => {
+    if (event.target.matches("form[action^='/logout']")) leaving = true
+  }
+  document.addEventListener("submit", leaves)
+
   model.on("msg:custom", (message) => {
     strip.tell(message.strip)
     if (message.news) {
       for (const text of message.news) shown = changed(shown, JSON.parse(text))
       search.hidden = pause.hidden = shown.some(({ kind }) => kind === "opener") // a player has its own
-      board.show(shown)
+      draw()
       if (paused && message.news.length) strip.pause(true) // another part of a list: as it is now
       model.send_msg({ seen: message.count })
     }
-    if (message.details && looked?.kind === message.kind && looked.of === message.of) looked.board.show(message.details)
+    if (message.details && looked?.kind === message.kind && looked.of === message.of) {
+      looked.blocks = message.details
+      draw()
+    }
     if (message.player) unpacked(message.player).then(play)
     if (message.told) tell(message.told, message.tone, message.lasts)
-    if (message.bye) location.assign(`/login${message.bye}&said=ended`)
+    if (message.bye && !leaving) location.assign(`/login${message.bye}&said=ended`)
   })
   let looking = false
   const watch = setInterval(async () => {
@@ -183,7 +217,10 @@ export function render({ model }) {
   model.on("remove", () => {
     clearInterval(watch)
     clearInterval(second)
+    clearTimeout(pressed)
     leave()
+    document.removeEventListener("submit", leaves)
+    for (const sign of ["pointerup", "pointercancel", "keyup"]) window.removeEventListener(sign, release)
     for (const sign of ["pointerdown", "keydown"]) document.removeEventListener(sign, active)
   })
 

@@ -31,7 +31,7 @@ from tests.harness.processes.fork_server import Request
 
 ROOT = Path(__file__).parents[3]
 SERVICE = "app.commands.cli"
-DASHBOARD = "dashboard.site.server"
+DASHBOARD = "tests.harness.processes.patient_dashboard"
 """Modules whose import is most of a start."""
 
 _SETTINGS = "DOSSIER_"
