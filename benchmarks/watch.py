@@ -20,7 +20,7 @@ from playwright.async_api import Page, async_playwright
 from benchmarks.viewers import PageViewer, log_in
 
 PAGES = ("tail", "overview", "presence", "limits", "alerts", "briefs", "documents", "relationships", "connections")
-CHROMIUM = "/usr/bin/chromium"
+CHROMIUM = "/usr/bin/chromium-headless-shell"
 FLAGS = ("--headless", "--no-sandbox", "--disable-gpu", "--no-first-run", "--disable-background-networking")
 NICE = 10  # in earnest they are other people's machines: here they get no more than the dashboard does
 _COUNT_DRAWN = """() => {

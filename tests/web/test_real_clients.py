@@ -30,7 +30,7 @@ from tests.harness.wire import (
 
 CHANNEL = "dossier:country:SA"
 CONTRACT_CLIENT = Path(__file__).parents[1] / "node" / "contract_client.mjs"
-CHROMIUM = "/usr/bin/chromium"
+CHROMIUM = "/usr/bin/chromium-headless-shell"
 FLAGS = (
     "--no-sandbox",
     "--disable-gpu",
