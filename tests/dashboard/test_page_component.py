@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+import time
+from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
 from typing import Any, Literal
 
@@ -17,8 +18,8 @@ from tests.dashboard.dashboard_process import Dashboard
 from tests.dashboard.samples import NOW, viewer
 from tests.harness.eventually import HANG_SECONDS
 
-Way = Literal["mouse", "space bar"]
-WAYS: tuple[Way, ...] = ("mouse", "space bar")
+Way = Literal["mouse", "touch", "space bar"]
+WAYS: tuple[Way, ...] = ("mouse", "touch", "space bar")
 _OPEN = """(words) => {
     const calls = {}
     window.tell = (message) => calls["msg:custom"](message)
@@ -30,8 +31,8 @@ _OPEN = """(words) => {
 
 @pytest.fixture
 def component(browser: Browser) -> Iterator[Page]:
-    """The component alone, in a page whose time goes on only where a test lets it."""
-    page = browser.new_page()
+    """Yield the component alone, in a page whose clock the test moves."""
+    page = browser.new_page(has_touch=True)
     page.set_default_timeout(1000 * HANG_SECONDS)
     page.clock.install()
     page.set_content("<!DOCTYPE html><body></body>")
@@ -68,32 +69,43 @@ def tell_details(page: Page, *acts: str) -> None:
     tell(page, {"details": [block], "kind": "alert", "of": "c-1"})
 
 
-def press(page: Page, button: Locator, way: Way) -> None:
-    """Begin to press the button."""
+def press(page: Page, button: Locator, way: Way) -> Callable[[], None]:
+    """Begin to press the button; return a function that ends the press. The click of a touch comes a moment later."""
     if way == "mouse":
         button.hover()
         page.mouse.down()
-    else:
+        return page.mouse.up
+    if way == "space bar":
         button.focus()
         page.keyboard.down("Space")
+        return lambda: page.keyboard.up("Space")
+    box, fingers = button.bounding_box(), page.context.new_cdp_session(page)
+    assert box is not None
+    point = {"x": box["x"] + box["width"] / 2, "y": box["y"] + box["height"] / 2}
+    fingers.send("Input.dispatchTouchEvent", {"type": "touchStart", "touchPoints": [point]})
+
+    def lift() -> None:
+        fingers.send("Input.dispatchTouchEvent", {"type": "touchEnd", "touchPoints": []})
+
+    return lift
 
 
-def release(page: Page, way: Way) -> None:
-    """End the press. What is clicked by it is clicked when this returns."""
-    if way == "mouse":
-        page.mouse.up()
-    else:
-        page.keyboard.up("Space")
+def until(page: Page, holds: Callable[[], object]) -> None:
+    """Wait until that is true, while the browser's own messages are taken in."""
+    deadline = time.monotonic() + HANG_SECONDS
+    while not holds():
+        assert time.monotonic() < deadline
+        page.wait_for_timeout(5)
 
 
 @pytest.mark.parametrize("way", WAYS)
 def test_a_button_that_is_pressed_as_its_board_changes_gets_its_click(component: Page, way: Way) -> None:
     tell_alert(component, "normal")
-    press(component, component.get_by_role("button", name="Acknowledge"), way)
+    release = press(component, component.get_by_role("button", name="Acknowledge"), way)
     tell_alert(component, "urgent")
-    release(component, way)
-    assert component.get_by_role("dialog", name="Acknowledge").is_visible()
-    component.clock.run_for(1)
+    release()
+    expect(component.get_by_role("dialog", name="Acknowledge")).to_be_visible()
+    component.clock.run_for(500)
     expect(component.locator(".card")).to_contain_text("urgent")
 
 
@@ -104,11 +116,11 @@ def test_a_button_that_is_pressed_as_the_details_change_gets_its_click(component
     component.clock.run_for(1)
     tell_details(component, "snooze")
     details = component.get_by_role("dialog", name="Details")
-    press(component, details.get_by_role("button", name="Snooze"), way)
+    release = press(component, details.get_by_role("button", name="Snooze"), way)
     tell_details(component, "snooze", "acknowledge")
-    release(component, way)
-    assert component.get_by_role("dialog", name="Snooze").is_visible()
-    component.clock.run_for(1)
+    release()
+    expect(component.get_by_role("dialog", name="Snooze")).to_be_visible()
+    component.clock.run_for(500)
     expect(details.locator(".act")).to_have_count(2)
 
 
@@ -122,7 +134,7 @@ def test_a_press_without_an_end_holds_no_board_back_for_long(component: Page, wa
     expect(component.locator(".card")).to_contain_text("urgent")
 
 
-def test_who_logs_out_is_not_told_that_the_session_ended(browser: Browser, dashboard: Dashboard) -> None:
+def test_a_user_who_logs_out_is_not_told_that_the_session_ended(browser: Browser, dashboard: Dashboard) -> None:
     """The login ends before the browser has the answer to its form, and the page is told so."""
     frames: list[str] = []
     held: list[Route] = []
@@ -138,16 +150,14 @@ def test_who_logs_out_is_not_told_that_the_session_ended(browser: Browser, dashb
         page.route("**/logout?*", hold)
         show(page, dashboard, "overview")
         page.get_by_role("button", name="Log out").click(no_wait_after=True)
-        while not held:
-            page.wait_for_timeout(5)
+        until(page, lambda: held)
         (cookie,) = page.context.cookies()
         assert (
             dashboard.ask("/logout", "POST", Cookie=f"{cookie['name']}={cookie['value']}", Origin=dashboard.url)[0]
             == 303
         )
-        while not any('"bye"' in frame for frame in frames):
-            page.wait_for_timeout(5)
-        page.wait_for_timeout(100)  # for what the page makes of it
+        until(page, lambda: any('"bye"' in frame for frame in frames))
+        page.wait_for_timeout(100)  # for what the page makes of it; a slow page hides a fault here
         held[0].continue_()
         page.wait_for_url("**/login?*")
         assert "said=" not in page.url

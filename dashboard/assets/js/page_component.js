@@ -2,6 +2,7 @@
 
 const SILENCE = 10_000 // ms without a message from the dashboard
 const TYPING = 200 // ms without another letter, after which a filter is asked of the dashboard
+const TAP = 400 // ms within which the click of a touch follows its release
 const PRESS = 3_000 // ms after which a press is taken to be over, if its release is not seen
 
 export function render({ model }) {
@@ -118,8 +119,8 @@ export function render({ model }) {
   const press = (event) => {
     if (event.type === "pointerdown" || event.key === " ") hold(PRESS) // the space bar presses a button too
   }
-  const release = () => {
-    if (pressed) hold(0) // the click comes first
+  const release = (event) => {
+    if (pressed) hold(event.type === "pointerup" && event.pointerType === "touch" ? TAP : 0) // the click comes first
   }
   for (const sign of ["pointerdown", "keydown"]) root.addEventListener(sign, press, { passive: true })
   for (const sign of ["pointerup", "pointercancel", "keyup"]) window.addEventListener(sign, release, { passive: true })
@@ -165,7 +166,7 @@ export function render({ model }) {
 
   // --- messages of the dashboard ----------------------------------------------------------------------------
 
-  // Who logs out goes where that form leads, although the page is told meanwhile that its login is over.
+  // After a logout the page goes where the form leads, also if it is told meanwhile that the login is over.
   let leaving = false
   const leaves = (event) => {
     if (event.target.matches("form[action^='/logout']")) leaving = true
