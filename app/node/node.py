@@ -46,6 +46,7 @@ if TYPE_CHECKING:
 
 _TICK_SECONDS: Final = 0.2  # between two checks of the deadlines at least; without a nearer one 0.5 to 1.5 s
 _STANDSTILL_SECONDS: Final = 0.5  # so late a check reads first what waits in the sockets
+_READ_AGAIN_SECONDS: Final = 5.0  # after such a reading; an overloaded node must not read for ever
 _POLL_SECONDS: Final = 0.05
 _LOOK_SECONDS: Final = 0.25  # between two looks for another node
 _SETTLE_TIMEOUT_SECONDS: Final = 5.0  # for the work under way when the node stops
@@ -96,7 +97,7 @@ class Node:
         self._ticker: asyncio.TimerHandle | None = None
         self._is_timing = False  # whether a step of `_run_timer` waits for its turn
         self._timed_at = math.inf
-        """The steady time of the tick or of its last step; infinity once the sockets were read for the others."""
+        """The steady time of the last tick or deadline; after a reading a later time, before which none is repeated."""
 
     def _effect_runner(self) -> EffectRunner:
         context = EffectContext(
@@ -197,7 +198,7 @@ class Node:
         try:
             await self.turns.after_reading()
         finally:
-            self._timed_at = math.inf  # once a tick: an overloaded node must not read for ever
+            self._timed_at = self.clock().steady + _READ_AGAIN_SECONDS
             self.turns.later(self._run_timer)
 
     def _run_timer(self) -> bool:

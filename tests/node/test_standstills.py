@@ -24,29 +24,31 @@ SETTINGS = {
 
 
 class _Clock:
-    """The time of a process that stands still now and then."""
+    """The time of a process, which the test alone moves on."""
 
     def __init__(self) -> None:
         self.stood = 0.0
+        self._began = Instant(time.monotonic(), time.time())
 
     def __call__(self) -> Instant:
-        return Instant(time.monotonic() + self.stood, time.time() + self.stood)
+        return Instant(self._began.steady + self.stood, self._began.wall + self.stood)
 
 
 class _Standstill:
     """A deadline in whose work the process stands still."""
 
-    def __init__(self, clock: _Clock) -> None:
+    def __init__(self, clock: _Clock, seconds: float = STOOD) -> None:
         self._clock = clock
+        self._seconds = seconds
         self.deadline = clock().steady
 
     def tick(self, at: Instant) -> None:
-        self._clock.stood += STOOD
+        self._clock.stood += self._seconds
         self.deadline = float("inf")
 
 
 def _tick(node: Node) -> None:
-    """The tick of the node, in time."""
+    """Run the tick of the node, in time."""
     assert node._ticker is not None
     node._ticker.cancel()
     node._tick(node.loop.time())
@@ -55,7 +57,7 @@ def _tick(node: Node) -> None:
 
 @pytest.mark.parametrize("where", ["before the first deadline", "between two deadlines"])
 @asynchronous
-async def test_who_spoke_in_a_standstill_after_the_tick_stays(where: str, tmp_path: Path) -> None:
+async def test_a_client_that_spoke_in_a_standstill_after_the_tick_stays(where: str, tmp_path: Path) -> None:
     async with running(tmp_path / "data", SETTINGS) as service:
         node, clock = service.node, _Clock()
         node.clock = clock
@@ -76,7 +78,8 @@ async def test_who_spoke_in_a_standstill_after_the_tick_stays(where: str, tmp_pa
 
 
 @asynchronous
-async def test_a_node_whose_deadlines_take_long_reads_once_a_tick_and_goes_on(tmp_path: Path) -> None:
+async def test_a_node_whose_deadlines_take_long_reads_now_and_then_and_goes_on(tmp_path: Path) -> None:
+    """Each takes longer than half a second: it reads after the first one, and again when five seconds are over."""
     async with running(tmp_path / "data", SETTINGS) as service:
         node, clock, read = service.node, _Clock(), list[float]()
         node.clock, after_reading = clock, node.turns.after_reading
@@ -86,16 +89,16 @@ async def test_a_node_whose_deadlines_take_long_reads_once_a_tick_and_goes_on(tm
             await after_reading()
 
         node.turns.after_reading = counted  # type: ignore[method-assign]
-        for _ in range(10):
-            node.timers.watch(_Standstill(clock))
+        for _ in range(16):
+            node.timers.watch(_Standstill(clock, 0.75))
         _tick(node)
         await eventually_async(lambda: not node._is_timing)
-        assert clock.stood == 10 * STOOD
-        assert read == [STOOD]
+        assert clock.stood == 16 * 0.75
+        assert read == [0.75, 6.75]
 
 
 @asynchronous
-async def test_who_says_nothing_is_sent_away_after_a_standstill_too(tmp_path: Path) -> None:
+async def test_a_silent_client_is_sent_away_after_a_standstill_too(tmp_path: Path) -> None:
     async with running(tmp_path / "data", SETTINGS) as service:
         node, clock = service.node, _Clock()
         node.clock = clock
