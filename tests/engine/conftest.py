@@ -79,6 +79,7 @@ def opened(
     """Return an opener of engines, to be used with `async with`; a second call reopens the same store."""
     for of_redis in (bus, connection, cursors, lane):  # a call may take as long as it does on this machine
         monkeypatch.setattr(of_redis, "CALL_SECONDS", HANG_SECONDS)
+    monkeypatch.setattr(bus, "MAX_CONFIRM_SECONDS", HANG_SECONDS)
     monkeypatch.setattr(connection.asked, "__defaults__", (HANG_SECONDS,))  # it had the limit before
     setting = backend
     if backend == "redis":

@@ -93,7 +93,7 @@ class Bus:
     async def _run(self) -> None:
         me, told = asyncio.current_task(), ""
         while not self._closing and self._task is me:  # a cancellation may be lost in the package's own timeouts
-            self._asked = {}  # the connection before answers nothing more
+            self._asked = {}  # answers of the connection before do not count
             connection = self._client.connection_pool.make_connection()  # type: ignore[no-untyped-call]
             try:
                 async with asyncio.timeout(CALL_SECONDS):
@@ -152,7 +152,7 @@ class Bus:
         return b""
 
     def _answered(self, channel: bytes) -> None:
-        """Confirm a channel, with the answer to the last command for it: one before may be ended behind its answer."""
+        """Confirm a channel once its last command is answered: an UNSUBSCRIBE may follow an earlier answer."""
         left = self._asked.pop(channel, 1) - 1
         if left:
             self._asked[channel] = left

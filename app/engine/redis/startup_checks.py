@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 from typing import Final
 
+import structlog
 from redis.asyncio.sentinel import MasterNotFoundError
 from redis.exceptions import NoPermissionError, ResponseError
 
@@ -18,6 +19,8 @@ from app.engine.ports.errors import EngineError, Unavailable
 from app.engine.redis.connection import Client, Clients, asked, execute
 from dossier_realtime.protocol.fields import Durability
 from dossier_realtime.protocol.http.loopback import is_loopback
+
+_log = structlog.get_logger("redis")
 
 START_SECONDS: Final = 10.0  # for the first answer; nobody waits for it but the start, and a cluster is found first
 _ASK_AGAIN_SECONDS: Final = 0.25
@@ -86,17 +89,20 @@ async def _information(client: Client) -> dict[str, str]:
 async def _first_answer(client: Client) -> bytes:
     """Return the answer to INFO. Raises Unavailable.
 
-    Sentinels have half a second to name the master. No node follows one yet: on a busy machine they are asked again.
+    Sentinels have half a second to name the master. A start has no earlier master to keep, so it asks them again.
     """
     now = asyncio.get_running_loop().time
-    until = now() + START_SECONDS
+    until, is_told = now() + START_SECONDS, False
     while True:
         try:
-            reply: bytes = await asked(execute(client, "INFO"), START_SECONDS)
+            reply: bytes = await asked(execute(client, "INFO"), until - now())
         except Unavailable as refusal:
             is_unnamed = isinstance(refusal.__cause__, MasterNotFoundError)
             if not is_unnamed or now() + _ASK_AGAIN_SECONDS > until:
                 raise
+            if not is_told:
+                is_told = True
+                _log.warning("redis_master_not_named", reason=str(refusal), asks_for_seconds=START_SECONDS)
         else:
             return reply
         await asyncio.sleep(_ASK_AGAIN_SECONDS)
