@@ -116,8 +116,8 @@ class Sample:
 class Sampler:
     """A filter of log lines that flood: the first of each kind and address in `seconds` pass, the rest is counted.
 
-    The seconds of a kind and address begin with its first occurrence, not with the clock's: two that come close
-    together are never two first ones. It is bounded: it distinguishes so many addresses, and all others count as one.
+    The seconds of a kind and address begin with its first occurrence, not with a second of the clock. It is bounded: it
+    distinguishes so many addresses, and all others count as one.
     """
 
     _MAX_KEYS = 1_000

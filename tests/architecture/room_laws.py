@@ -25,7 +25,7 @@ _CALLS = {"get", "post", "put", "delete", "patch", "head", "options", "request",
 
 
 def calls_in_tests_have_a_timeout(tree: Tree) -> Iterator[str]:
-    """httpx itself gives up after 5 s: a test that leaves it so judges the machine."""
+    """Yield the httpx calls of tests that leave the time-out to httpx, which is 5 s."""
     for module in tree.values():
         if not module.within("tests") or module.within("tests.package"):
             continue
@@ -34,6 +34,8 @@ def calls_in_tests_have_a_timeout(tree: Tree) -> Iterator[str]:
                 case ast.Call(func=ast.Attribute(value=ast.Name(id="httpx"), attr=name), keywords=named):
                     if name in _CALLS and all(each.arg != "timeout" for each in named):
                         yield f"{module.name}, line {node.lineno}, calls httpx.{name}: say timeout=HANG_SECONDS"
+                case ast.ImportFrom(module="httpx"):
+                    yield f"{module.name}, line {node.lineno}, imports a name of httpx: import httpx"
                 case _:
                     pass
 

@@ -119,7 +119,7 @@ def test_busy_loops_end_after_a_kill() -> None:
 
 
 def _found(pids: Iterable[int]) -> Iterator[psutil.Process]:
-    """The processes of these that are still there."""
+    """Yield those of these processes that still run."""
     for pid in pids:
         with suppress(psutil.NoSuchProcess):
             yield psutil.Process(pid)

@@ -53,7 +53,7 @@ async def _publish_through(
     working = [asyncio.create_task(_go_on(one, done)) for one in publishers]
 
     async def kill() -> int:
-        """How many connections were killed: 0 while both nodes connect again."""
+        """Kill the pub/sub connections; return their number, 0 while both nodes connect again."""
         answer = await asyncio.to_thread(server.command, "CLIENT", "KILL", "TYPE", "PUBSUB")
         return int(answer[1:])
 

@@ -113,7 +113,7 @@ def test_log_lines_are_bounded_and_every_refusal_is_in_one_or_counted(seen: list
             told += 1 + left_out
     for began, number in lines:
         within = [each for at, each in lines if began <= at < began + 60]
-        assert within.count(number) == 1, "two that come close together are never two first ones"
+        assert within.count(number) == 1, "it has no second line within its seconds"
         assert len(within) <= 5
     assert told + sample._left_out == len(seen)
 

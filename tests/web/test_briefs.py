@@ -232,7 +232,7 @@ def test_a_killed_service_ends_what_was_asked_for_once(tmp_path: Path) -> None:
                 await ali.subscribe("user:ali", since={"offset": 0})
 
                 def told() -> list[Message]:
-                    """Every event so far in its order; what came by itself before the subscription comes but once."""
+                    """Return the events so far, by offset: what came before the subscription comes once."""
                     return sorted((m for m in ali.messages if "offset" in m), key=lambda m: int(m["offset"]))
 
                 def is_whole() -> bool:

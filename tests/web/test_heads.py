@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import socket
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
@@ -33,6 +34,9 @@ class _BusyTurns:
         self.waiting = asyncio.Event()
         self.is_free = asyncio.Event()
 
+    def admit(self, lane: int) -> bool:
+        return True
+
     async def wait(self, *, lane: int) -> None:
         self.waiting.set()
         await self.is_free.wait()
@@ -62,8 +66,10 @@ async def _serving(head_seconds: float) -> AsyncIterator[_Place]:
 async def test_a_head_that_came_waits_for_its_turn_as_long_as_it_takes(begun: bytes) -> None:
     """A client that sends less than a head is closed meanwhile, after its seconds."""
     async with _serving(head_seconds=0.1) as place:
-        whole = await Raw.open(place)
-        await whole.send(HEAD)
+        sent = socket.create_connection(("127.0.0.1", place.port))
+        sent.sendall(HEAD)  # before the loop accepts it: its seconds begin with the head
+        sent.setblocking(False)
+        whole = Raw(*await asyncio.open_connection(sock=sent))
         async with asyncio.timeout(HANG_SECONDS):
             await place.turns.waiting.wait()
         slow = await Raw.open(place)

@@ -99,7 +99,7 @@ class _InTurn:
             async with asyncio.timeout(self.head_seconds):
                 await reading
         except TimeoutError:
-            if reading.cancelled():  # else it came in this same turn, after a standstill of the process
+            if reading.cancelled():  # otherwise the head came in this same turn, after a standstill
                 self.close()
                 raise tornado.iostream.StreamClosedError from None
         head = reading.result()
@@ -146,7 +146,7 @@ class LimitedServer(tornado.httpserver.HTTPServer):
     ) -> None:
         """Take the bounds that Tornado's server knows, and those of this one.
 
-        A head has to come within `head_seconds` of the connection or of the answer before it.
+        A whole head has to come within `head_seconds` after the connection was accepted or the answer before it sent.
         """
         super().initialize(app, **bounds)
         # Tornado would count the seconds in which a whole head waits for its turn, as if its client were slow.

@@ -144,7 +144,7 @@ def canonical_origin(origin: str) -> str:
 
 @dataclass(slots=True)
 class DenialSample:
-    """The refusals that are worth a log line: each header's value once in `seconds`, and `most` values in all.
+    """The refusals that are worth a log line: a value of a header once in `seconds`, and at most `most` lines in them.
 
     The seconds of a value begin with its line. Bounded in lines and in memory for any input; refusals without a line
     are counted for the next one.
