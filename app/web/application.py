@@ -149,16 +149,14 @@ def _application(routes: list[Any], context: HandlerContext, site: Site) -> torn
     )
 
 
-def server(
-    app: tornado.web.Application, tls: ssl.SSLContext | None, bounds: Bounds, head_seconds: float = _HEAD_SECONDS
-) -> LimitedServer:
+def server(app: tornado.web.Application, tls: ssl.SSLContext | None, bounds: Bounds) -> LimitedServer:
     """Return an HTTP server that no slow or big request holds up."""
     return LimitedServer(
         app,
         tls,
         bounds.connection_quota,
         bounds.turns,
-        head_seconds,
+        _HEAD_SECONDS,
         body_timeout=_HEAD_SECONDS,
         max_header_size=_HEAD_BYTES,
         max_body_size=1 << 40,  # handlers stop at their own, smaller bound, with an answer
