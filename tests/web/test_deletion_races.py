@@ -14,6 +14,7 @@ from typing import Any, TypeVar
 import httpx
 import pytest
 
+from app.engine.ports.errors import Unavailable
 from app.lifecycle import Service
 from tests.harness import tokens
 from tests.harness.coroutine_tests import asynchronous
@@ -85,18 +86,54 @@ async def test_a_deletion_behind_an_edit_that_was_acknowledged_is_refused(tmp_pa
         assert (await node.http.delete(PATH)).status_code == 200, "it may be tried again"
 
 
+@pytest.mark.parametrize("is_first", [False, True], ids=["after the edit", "before the edit"])
 @asynchronous
-async def test_an_edit_behind_a_deletion_is_refused_and_goes_into_no_new_text(tmp_path: Path) -> None:
+async def test_an_edit_behind_a_deletion_is_refused_and_goes_into_no_new_text(tmp_path: Path, is_first: bool) -> None:
+    """`is_first`: the new text is compared while the edit is still on its way; it is then no part of the document."""
     async with _staged(tmp_path, {}) as (node,), AsyncExitStack() as calls:
         gate = Gate(node.service.engine.documents, "append")
+        compared = Gate(node.service._documents.differences, "between")
         late = _under_way(calls, node.edit(1, "late "))
         await gate.wait_reached()
         assert (await node.http.delete(PATH)).status_code == 200
+        if not is_first:
+            gate.open()
+            assert await late == "VERSION_CONFLICT"
         anew = _under_way(calls, node.http.put(PATH, json={"content": "second"}))
+        await compared.wait_reached()
+        assert (await node.service._documents.upcoming(DOCUMENT)).version == 0
         gate.open()
+        compared.open()
         assert await late == "VERSION_CONFLICT"
         assert (await anew).status_code == 200
         assert await node.document() == (1, "second")
+
+
+@asynchronous
+async def test_a_text_for_the_last_version_is_taken_if_the_edit_on_its_way_fails(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with _staged(tmp_path, {}) as (node,), AsyncExitStack() as calls:
+        documents = node.service.engine.documents
+        through, failures = documents.append, [Unavailable("the disk is full")]
+
+        async def append(*arguments: Any) -> object:
+            if failures:
+                raise failures.pop()
+            return await through(*arguments)
+
+        monkeypatch.setattr(documents, "append", append)
+        gate = Gate(documents, "append")
+        compared = Gate(node.service._documents.differences, "between")
+        late = _under_way(calls, node.edit(1, "late "))
+        await gate.wait_reached()
+        put = _under_way(calls, node.http.put(PATH, json={"content": "second"}, headers={"If-Match": '"1"'}))
+        await compared.wait_reached()
+        gate.open()
+        assert await late == "SERVICE_UNAVAILABLE"
+        compared.open()
+        assert (await put).status_code == 200
+        assert await node.document() == (2, "second")
 
 
 @pytest.mark.long

@@ -64,7 +64,7 @@ class DocumentQueue:
         self._channel, self._store, self._broker, self._ready = channel, store, broker, ready
         self.committed = VersionedDocument()
         self.epoch = ""  # the history of the document, once it is loaded
-        self.appending: VersionedDocument | None = None
+        self._appending: tuple[str, VersionedDocument] | None = None  # the history, and the document after the commit
         self._waiting: deque[EditSubmission] = deque()
         self._pending = PendingVersions()
         self._known: Mapping[OperationKey, KnownOperation] = {}  # edits that the store refused to commit again
@@ -79,6 +79,13 @@ class DocumentQueue:
         self._turned: asyncio.Future[None] = (
             self._loop.create_future()
         )  # done when the turn under way, or the next one, has ended
+
+    @property
+    def upcoming(self) -> VersionedDocument:
+        """The document with the versions that are being committed; those of a history that has ended are none of it."""
+        if self._appending is not None and self._appending[0] == self.epoch:
+            return self._appending[1]
+        return self.committed
 
     def idle_since(self, now: float) -> float:
         """Return the seconds without an edit, 0 while there is work."""
@@ -149,7 +156,7 @@ class DocumentQueue:
         except Exception:  # too many changes wait, or a fault: `_work` meets the same, and answers each author
             self._take_back(batch)
             return False
-        self.appending = tentative
+        self._appending = epoch, tentative
         self._working = asyncio.ensure_future(appended)
         self._working.add_done_callback(partial(self._end_at_once, batch, tentative, epoch))
         return True
@@ -178,7 +185,7 @@ class DocumentQueue:
         epoch: str,
         appended: asyncio.Future[Any],
     ) -> None:
-        self.appending = self._working = None
+        self._appending = self._working = None
         wrong = Unavailable("the node ends") if appended.cancelled() else appended.exception()
         try:
             if wrong is None:
@@ -279,11 +286,11 @@ class DocumentQueue:
             self._take_back(batch)
             return
         if versions:
-            self.appending = tentative
+            self._appending = epoch, tentative
             try:
                 await self._append(base.version, versions, epoch, tentative)
             finally:
-                self.appending = None
+                self._appending = None
             self._settle(batch, tentative, epoch)
             await self._keep_snapshot()
 

@@ -94,7 +94,7 @@ class Documents:
         """
         queue = self._queue(channel)
         await queue.loaded()
-        return queue.appending or queue.committed
+        return queue.upcoming
 
     async def replace(self, channel: str, submission: EditSubmission) -> None:
         """Find the change that a whole new text is, then put it into its document's queue. Raises Unavailable."""
@@ -145,7 +145,8 @@ class Documents:
         """
         wanted = whole_texts.document_of(change.text, change.format)
         versioned = await self.upcoming(channel)
-        if change.base > versioned.version or change.expected not in (None, versioned.version):
+        possible = (None, versioned.version, self._queue(channel).committed.version)  # the last, if a commit fails
+        if change.base > versioned.version or change.expected not in possible:
             return None
         before = versioned.document
         if change.base < versioned.version:
