@@ -304,7 +304,9 @@ def test_a_renewed_epoch_voids_every_position_of_before(opened: Opener, publishe
             old = await engine.broker.join(CHANNEL)
             for n in range(published):
                 await engine.broker.publish([event(n)])
+            assert await engine.broker.has_events(CHANNEL) is bool(published)
             await engine.broker.renew_epoch(CHANNEL)
+            assert not await engine.broker.has_events(CHANNEL)
             new = await engine.broker.position(CHANNEL)
             assert new.epoch != old.epoch
             assert new.offset == 0
@@ -314,6 +316,7 @@ def test_a_renewed_epoch_voids_every_position_of_before(opened: Opener, publishe
             # What the journal may lack is not lost with the epoch.
             assert await engine.broker.commits_after(0, 10) == received.on(CHANNEL)
         async with opened() as engine:
+            assert await engine.broker.has_events(CHANNEL)
             after = await engine.broker.position(CHANNEL)
             assert (after.epoch, after.offset) == (new.epoch, 1)
             assert numbers(await engine.broker.read(CHANNEL, 0, 10)) == ["new"]

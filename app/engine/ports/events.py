@@ -131,6 +131,9 @@ class Broker(Protocol):
     async def position(self, channel: str) -> StreamPosition:
         """Return the head of the channel now. A channel without events has offset 0 and an epoch that stays."""
 
+    async def has_events(self, channel: str) -> bool:
+        """Return whether the channel has an event now. The work is the same for any name, known or not."""
+
     def is_begun(self, channel: str) -> bool:
         """Return whether an event of the channel was ever kept, as far as this node knows. Known without waiting."""
 

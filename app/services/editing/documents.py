@@ -61,7 +61,7 @@ class Documents:
 
     async def exists(self, channel: str) -> bool:
         """Return whether the document has a version. The lookup takes the same time for any name."""
-        return (await self._broker.position(channel)).offset > 0
+        return await self._broker.has_events(channel)
 
     async def state(self, channel: str) -> DocumentState:
         """Return the document as it is committed; an unknown one is empty, at version 0."""

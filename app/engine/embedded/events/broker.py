@@ -93,6 +93,10 @@ class EmbeddedBroker:
     async def position(self, channel: str) -> StreamPosition:
         return self._position(channel)
 
+    async def has_events(self, channel: str) -> bool:
+        known = self._channels.get(channel)
+        return known is not None and known.offset > 0
+
     def is_begun(self, channel: str) -> bool:
         return channel in self._channels
 

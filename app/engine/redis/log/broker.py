@@ -132,6 +132,9 @@ class RedisBroker:
         oldest = head.oldest if generation == head.generation else 1
         return StreamPosition(self._store.epoch(channel, generation), offset, oldest)
 
+    async def has_events(self, channel: str) -> bool:
+        return (await self.position(channel)).offset > 0
+
     def is_begun(self, channel: str) -> bool:
         return channel in self._begun
 
