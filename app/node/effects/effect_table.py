@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from typing import TYPE_CHECKING, Any, TypeAlias, TypeVar
 
 from app.core.sessions.effects import DomainCommand
@@ -9,7 +10,6 @@ from app.engine.ports.errors import Unavailable
 from app.node.effects.replies import refuse_busy
 
 if TYPE_CHECKING:
-    import asyncio
     from collections.abc import Callable, Coroutine
 
     from app.core.sessions.effects import Effect
@@ -60,13 +60,33 @@ class EffectTable:
         )
 
     def in_turn_while(
-        self, kind: type[E], handler: Callable[[Connection, E], Work], holds: Callable[[Connection], bool]
+        self,
+        kind: type[E],
+        first: Callable[[Connection, E], Work | None],
+        handler: Callable[[Connection, E], Work],
+        holds: Callable[[Connection], bool],
     ) -> None:
-        """Run the handler before the connection's next message where `holds` says so once it began, else beside it."""
+        """Run `first`, where it returns work, then the handler, unless `first` refused the message.
 
-        def row(connection: Connection, effect: Any, subject: E) -> asyncio.Task[None] | None:
+        The work of `first` ends before the connection's next message. So does the handler where `holds` says so once it
+        began.
+        """
+
+        def begin(connection: Connection, effect: Any, subject: E) -> asyncio.Task[None] | None:
             begun = self._outcomes.begin(effect, _answered(connection, subject, handler))
             return begun if holds(connection) else None
+
+        async def open_(connection: Connection, effect: Any, subject: E, opening: Work) -> None:
+            passed = await self._outcomes.passes(effect, _answer(connection, subject, opening))
+            begun = begin(connection, effect, subject) if passed else None
+            if begun is not None:
+                await asyncio.wait([begun])
+
+        def row(connection: Connection, effect: Any, subject: E) -> asyncio.Task[None] | None:
+            opening = first(connection, subject)
+            if opening is None:
+                return begin(connection, effect, subject)
+            return self._background.start(open_(connection, effect, subject, opening))
 
         self._rows[kind] = row
 
@@ -78,15 +98,23 @@ class EffectTable:
 
         self._rows[kind] = row
 
-    def uncounted(self, kind: type[E], handler: Callable[[Connection, E], Coroutine[Any, Any, None]]) -> None:
+    def uncounted(self, kind: type[E], handler: Callable[[Connection, E], Work]) -> None:
         """Run the handler before the connection's next message; the decision counted that message already."""
-        self._rows[kind] = lambda connection, _, subject: self._background.start(handler(connection, subject))
+
+        async def run(connection: Connection, subject: E) -> None:
+            await _answered(connection, subject, handler)
+
+        self._rows[kind] = lambda connection, _, subject: self._background.start(run(connection, subject))
 
 
-async def _answered(connection: Connection, subject: E, handler: Callable[[Connection, E], Work]) -> ErrorCode | None:
-    """Run a handler; where the store cannot do it now, say so: a message without an answer is waited for in vain."""
+def _answered(connection: Connection, subject: E, handler: Callable[[Connection, E], Work]) -> Work:
+    return _answer(connection, subject, handler(connection, subject))
+
+
+async def _answer(connection: Connection, subject: object, work: Work) -> ErrorCode | None:
+    """Do the work; where the store cannot do it now, say so: a message without an answer is waited for in vain."""
     try:
-        return await handler(connection, subject)
+        return await work
     except Unavailable:
         message = getattr(subject, "command", subject)
         return refuse_busy(connection, getattr(message, "ref", None), getattr(message, "channel", None))

@@ -45,13 +45,20 @@ class Outcomes:
         """Count the message that led to the effect, accepted (None) or refused."""
         self._recorder.record_outcome(_name(effect), refused)
 
-    async def _watch(self, effect: Lasting, work: Coroutine[Any, Any, ErrorCode | None]) -> None:
+    async def passes(self, effect: Lasting, work: Coroutine[Any, Any, ErrorCode | None]) -> bool:
+        """Do work that goes before an effect and return whether it refused nothing; count the outcome if it did."""
         try:
             refused = await work
         except Exception:
             self.settle(effect, ErrorCode.INTERNAL_ERROR)
             raise
-        self.settle(effect, refused)
+        if refused is not None:
+            self.settle(effect, refused)
+        return refused is None
+
+    async def _watch(self, effect: Lasting, work: Coroutine[Any, Any, ErrorCode | None]) -> None:
+        if await self.passes(effect, work):
+            self.settle(effect, None)
 
 
 def _name(effect: Lasting) -> str:

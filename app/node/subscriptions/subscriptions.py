@@ -5,9 +5,10 @@ from __future__ import annotations
 import asyncio
 from collections import Counter
 from contextlib import contextmanager, suppress
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from app.core.presence import Member, Profile
+from app.core.sessions.effects import Join, RefuseDocument
 from app.engine.ports.errors import Unavailable
 from app.node.subscriptions.catch_up import CatchUp
 from app.node.subscriptions.channel_members import ChannelMembers
@@ -21,10 +22,10 @@ from dossier_realtime.protocol.namespaces import namespace_of
 from dossier_realtime.protocol.responses import Subscribed
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Coroutine, Iterator
 
     from app.core.position import StreamPosition
-    from app.core.sessions.effects import Join, ReceiveOwn, RefuseDocument
+    from app.core.sessions.effects import ReceiveOwn
     from app.engine.ports.engine import Engine
     from app.node.connections.connection import Connection
     from app.node.recorder import Recorder
@@ -38,6 +39,7 @@ if TYPE_CHECKING:
     from dossier_realtime.protocol.responses import DocumentState, Roster
 
 _JOIN_UNITS: Final = 8  # units of work, since many watchers may receive the join
+_LOOK_UNITS: Final = 1
 _POLL_SECONDS: Final = 0.02
 _MAX_WAITING_JOINS: Final = 100  # of a connection; with more, it is not read until one is done
 _MIN_LONG_ROSTER: Final = 200  # users, from which on an answer may be long
@@ -95,6 +97,30 @@ class Subscriptions:
         """
         return not connection.outbox.holds_long or self._order.count(connection.connection_id) > _MAX_WAITING_JOINS
 
+    def looking(self, connection: Connection, asked: Join) -> Coroutine[Any, Any, ErrorCode | None] | None:
+        """Return the work of looking for a document, which goes before its subscription; None for another channel."""
+        return self.look_up(connection, asked) if namespace_of(asked.channel).name == "document" else None
+
+    async def look_up(self, connection: Connection, asked: Join | RefuseDocument) -> ErrorCode | None:
+        """Look for a document; refuse one that is absent, and after the same work one that is above the clearance.
+
+        Neither waits for the connection's subscriptions before it: an answer that overtakes them, or does not, would
+        tell which of the two it is. Raises Unavailable.
+        """
+        channel, session = asked.channel, connection.session
+        await self._turns.wait(_LOOK_UNITS)
+        try:
+            exists = await self._documents.exists(channel)
+        except Unavailable:
+            if channel not in connection.attachments:
+                session.subscriptions.discard(channel)
+            raise
+        may_begin = session.entitled(Right.WRITE, channel)  # asked in any case, so that all take the same time
+        if isinstance(asked, Join) and (exists or may_begin):
+            return None
+        self._refuse(connection, channel, asked.ref)
+        return ErrorCode.SUBSCRIPTION_FAILED
+
     async def join(self, connection: Connection, asked: Join) -> ErrorCode | None:
         """Subscribe, answer, and begin to catch up; return the code of a refusal.
 
@@ -114,9 +140,6 @@ class Subscriptions:
         channel = asked.channel
         await self._turns.wait(_JOIN_UNITS)
         is_document = namespace_of(channel).name == "document"
-        if is_document and not await self._may_open(connection, channel):
-            self._refuse(connection, channel, asked.ref)
-            return ErrorCode.SUBSCRIPTION_FAILED
         await self._long_sent(connection, asked)
         with self._needing(channel):
             await self._broker.join(channel)
@@ -203,15 +226,6 @@ class Subscriptions:
             self._refuse(connection, channel, asked.ref)
             return False
         return True
-
-    async def refuse_document(self, connection: Connection, asked: RefuseDocument) -> None:
-        """Refuse a document above the clearance, after as much work as for one that does not exist."""
-        await self._may_open(connection, asked.channel)
-        self._refuse(connection, asked.channel, asked.ref)
-
-    async def _may_open(self, connection: Connection, channel: str) -> bool:
-        """Return whether a document exists, or the user may begin it."""
-        return connection.session.entitled(Right.WRITE, channel) or await self._documents.exists(channel)
 
     def _refuse(self, connection: Connection, channel: str, ref: str | None) -> None:
         if connection.closing is None:
