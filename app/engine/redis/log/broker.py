@@ -133,7 +133,8 @@ class RedisBroker:
         return StreamPosition(self._store.epoch(channel, generation), offset, oldest)
 
     async def has_events(self, channel: str) -> bool:
-        return (await self.position(channel)).offset > 0
+        _, (head,) = await self._reader.heads([channel])  # nothing else: a position may wait for what is delivered
+        return head.offset > 0
 
     def is_begun(self, channel: str) -> bool:
         return channel in self._begun
