@@ -39,7 +39,7 @@ class OperatorRows:
                         self._limit(identity, rate_class, "warned", rate)
                 case _:
                     assert_never(note)
-        if rule and not is_limited:
+        if rule and not is_limited and not decision.is_pending:
             self._aggregator.count("errors", rule)
 
     def _limit(self, identity: Identity | None, rate_class: str, state: str, rate: int | UnsetType = UNSET) -> None:

@@ -175,6 +175,7 @@ Lasting = (
     VerifyToken
     | OpenSession
     | Join
+    | RefuseDocument
     | Publish
     | UpdateOwnPresence
     | ApplySettings
@@ -216,7 +217,9 @@ class Decision(NamedTuple):
     @property
     def is_pending(self) -> bool:
         """Return whether the message is accepted or refused only when its last effect was carried out."""
-        return not self.rule and bool(self.effects) and isinstance(self.effects[-1], Lasting)
+        last = self.effects[-1] if self.effects else None
+        # A refused document too: counts must not show which document is above the clearance, and which is absent.
+        return isinstance(last, RefuseDocument) or (not self.rule and isinstance(last, Lasting))
 
     def then(self, later: Decision) -> Decision:
         """Return `later` with this decision's effects and notes before its own."""

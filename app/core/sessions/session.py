@@ -222,7 +222,6 @@ class Session:
 
     def unsubscribable(self, channel: str, ref: str | None, at: Instant) -> list[Effect]:
         """Refuse a subscription to a document that does not exist, as a forbidden one is refused."""
-        self.subscriptions.discard(channel)
         return [Send(no_subscription(channel, ref, at))]
 
     # --- time -------------------------------------------------------------------------------------------------

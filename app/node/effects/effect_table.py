@@ -68,8 +68,8 @@ class EffectTable:
     ) -> None:
         """Run `first`, where it returns work, then the handler, unless `first` refused the message.
 
-        The work of `first` ends before the connection's next message. So does the handler where `holds` says so once it
-        began.
+        The work of `first` ends before the connection's next message. The handler does too, if `holds` is true right
+        after it began.
         """
 
         def begin(connection: Connection, effect: Any, subject: E) -> asyncio.Task[None] | None:

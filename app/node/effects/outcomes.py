@@ -12,6 +12,7 @@ from app.core.sessions.effects import (
     Lasting,
     OpenSession,
     Publish,
+    RefuseDocument,
     ShareCursor,
     SubmitEdit,
     UpdateOwnPresence,
@@ -46,7 +47,7 @@ class Outcomes:
         self._recorder.record_outcome(_name(effect), refused)
 
     async def passes(self, effect: Lasting, work: Coroutine[Any, Any, ErrorCode | None]) -> bool:
-        """Do work that goes before an effect and return whether it refused nothing; count the outcome if it did."""
+        """Do the work that precedes an effect; return True unless it was refused. A refusal or a failure is counted."""
         try:
             refused = await work
         except Exception:
@@ -65,7 +66,7 @@ def _name(effect: Lasting) -> str:
     match effect:
         case VerifyToken() | OpenSession():
             return codec.message_type(Auth)
-        case Join():
+        case Join() | RefuseDocument():
             return codec.message_type(Subscribe)
         case UpdateOwnPresence():
             return codec.message_type(UpdatePresence)

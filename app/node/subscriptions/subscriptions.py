@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from app.core.presence import Member, Profile
 from app.core.sessions.effects import Join, RefuseDocument
+from app.core.sessions.error_messages import error_message
 from app.engine.ports.errors import Unavailable
 from app.node.subscriptions.catch_up import CatchUp
 from app.node.subscriptions.channel_members import ChannelMembers
@@ -97,28 +98,31 @@ class Subscriptions:
         """
         return not connection.outbox.holds_long or self._order.count(connection.connection_id) > _MAX_WAITING_JOINS
 
-    def looking(self, connection: Connection, asked: Join) -> Coroutine[Any, Any, ErrorCode | None] | None:
+    def preceding_work(self, connection: Connection, asked: Join) -> Coroutine[Any, Any, ErrorCode | None] | None:
         """Return the work of looking for a document, which goes before its subscription; None for another channel."""
         return self.look_up(connection, asked) if namespace_of(asked.channel).name == "document" else None
 
     async def look_up(self, connection: Connection, asked: Join | RefuseDocument) -> ErrorCode | None:
         """Look for a document; refuse one that is absent, and after the same work one that is above the clearance.
 
-        Neither waits for the connection's subscriptions before it: an answer that overtakes them, or does not, would
-        tell which of the two it is. Raises Unavailable.
+        Neither waits for the connection's subscriptions before it: otherwise the order of the answers would show which
+        of the two it is. Raises Unavailable.
         """
         channel, session = asked.channel, connection.session
+        # A message for a channel that is subscribed, or is being subscribed, does not end what another one began.
+        begins = isinstance(asked, Join) and not asked.again
         await self._turns.wait(_LOOK_UNITS)
         try:
             exists = await self._documents.exists(channel)
         except Unavailable:
-            if channel not in connection.attachments:
+            if begins:
                 session.subscriptions.discard(channel)
             raise
         may_begin = session.entitled(Right.WRITE, channel)  # asked in any case, so that all take the same time
-        if isinstance(asked, Join) and (exists or may_begin):
-            return None
-        self._refuse(connection, channel, asked.ref)
+        if connection.closing is None:
+            if isinstance(asked, Join) and (exists or may_begin):
+                return None
+            self._refuse(connection, asked, ends=begins)
         return ErrorCode.SUBSCRIPTION_FAILED
 
     async def join(self, connection: Connection, asked: Join) -> ErrorCode | None:
@@ -220,16 +224,22 @@ class Subscriptions:
             return False
         connection.execute(session.recheck(connection.now))
         if channel not in session.subscriptions:
+            if asked.again:  # it was no subscription of this message that ended
+                ended = "The subscription ended meanwhile; subscribe again"
+                at = connection.now
+                connection.send(error_message(ErrorCode.SUBSCRIPTION_FAILED, ended, at, channel=channel, ref=asked.ref))
             return False
         if document is not None and document.version == 0 and not session.entitled(Right.WRITE, channel):
             # An absent document and a forbidden one get the same answer.
-            self._refuse(connection, channel, asked.ref)
+            self._refuse(connection, asked)
             return False
         return True
 
-    def _refuse(self, connection: Connection, channel: str, ref: str | None) -> None:
-        if connection.closing is None:
-            connection.execute(connection.session.unsubscribable(channel, ref, connection.now))
+    def _refuse(self, connection: Connection, asked: Join | RefuseDocument, *, ends: bool = True) -> None:
+        """Refuse a document; `ends`: the connection's subscription to it ends with that."""
+        if ends:
+            connection.session.subscriptions.discard(asked.channel)
+        connection.execute(connection.session.unsubscribable(asked.channel, asked.ref, connection.now))
 
     async def _enter(self, connection: Connection, asked: Join) -> Roster | None:
         """Enter the channel's presence; return its users, None where presence is not kept."""
