@@ -36,6 +36,7 @@ from app.security.auth import TokenVerifier
 from app.services.briefs.cancellation import Briefs
 from app.services.briefs.ledger import KIND as BRIEF_RECORDS
 from app.services.channel_admin import ChannelAdmin
+from app.services.document_access import DocumentAccess
 from app.services.domain.inboxes import Inboxes
 from app.services.domain.projections import Projections
 from app.services.domain.task_list import TaskList
@@ -188,6 +189,7 @@ def _compose(stores: Stores, tls_context: ssl.SSLContext | None) -> Service:
         DomainServices(
             publisher,
             documents,
+            DocumentAccess(engine.broker, policy),
             revisions,
             Snapshots(revisions, engine.presence, engine.records, publisher, stores.signer, time.time),
             Exports(comments),

@@ -25,6 +25,7 @@ from app.services.briefs.runner import BriefRunner, RunnerLimits
 from app.services.briefs.silence.listening import Listening
 from app.services.briefs.silence.silent_briefs import SilentBriefs
 from app.services.briefs.workers import BriefWorkers, WorkerParts
+from app.services.document_access import DocumentAccess
 from app.services.relationships.brief_facts import HealthSource
 
 if TYPE_CHECKING:
@@ -99,7 +100,8 @@ def brief_jobs(
     silent = SilentBriefs(engine.briefs, publisher, aggregator, settings.silence_seconds, listening)
     names = GeneratorNames(frozenset({*generators, WORKER}), settings.generator)
     bounds = BriefBounds(settings.queue, settings.queue_per_user)
-    return BriefJobs(ledger, BriefRequests(ledger, publisher, policy, runner, names, bounds), runner, workers, silent)
+    requests = BriefRequests(ledger, publisher, DocumentAccess(engine.broker, policy), runner, names, bounds)
+    return BriefJobs(ledger, requests, runner, workers, silent)
 
 
 def _chat(settings: ChatSettings, record: PromptRecord, clock: Callable[[], Instant]) -> ChatGenerator:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from app.configuration.health_policy import health_policy, health_words
+from app.services.document_access import DocumentAccess
 from app.services.relationships.health import HealthRules, RelationshipHealth
 from app.services.relationships.reading import RelationshipReading
 from app.web.handler_context import RelationshipServices
@@ -27,5 +28,5 @@ def relationship_parts(
 ) -> RelationshipServices:
     """Return the services of relationships under the rules that are configured."""
     rules = HealthRules(health_policy(settings), health_words(settings))
-    health = RelationshipHealth(engine.records, publisher, policy, rules, now)
+    health = RelationshipHealth(engine.records, publisher, policy, DocumentAccess(engine.broker, policy), rules, now)
     return RelationshipServices(health, RelationshipReading(engine.records, publisher, policy, rules))

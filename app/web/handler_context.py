@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from app.services.commitments.alerts import Alerts
     from app.services.commitments.registry import CommitmentRegistry
     from app.services.commitments.standing import StandingCommitments
+    from app.services.document_access import DocumentAccess
     from app.services.domain.inboxes import Inboxes
     from app.services.domain.task_list import TaskList
     from app.services.editing.documents import Documents
@@ -88,6 +89,7 @@ class DomainServices:
 
     publisher: EventPublisher
     documents: Documents
+    document_access: DocumentAccess
     revisions: Revisions
     snapshots: Snapshots
     exports: Exports

@@ -177,11 +177,12 @@ class Asker:
             if event == "call" and code.co_filename.startswith(_SERVICE):
                 seen[f"{Path(code.co_filename).stem}.{code.co_qualname}"] += 1
 
+        before = sys.getprofile()
         sys.setprofile(note)
         try:
             await self.ask(door, name)
         finally:
-            sys.setprofile(None)
+            sys.setprofile(before)
         return seen
 
     async def _say(self, message: Message) -> bytes:

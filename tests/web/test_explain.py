@@ -55,7 +55,7 @@ def test_a_user_learns_nothing_of_what_they_may_not_see(service: Service) -> Non
         await client.close()
 
     asyncio.run(prepare())
-    for permissions in ((), ("read:document:other",), ("admin:workspace:*",)):
+    for permissions in ((), ("read:document:other",), ("admin:workspace:*",), ("read:*",)):
         token = service.token("mal", *permissions, clearance="internal")
         for action in ("read", "edit", "admin", "presence"):
             said = set()

@@ -16,7 +16,7 @@ from app.engine.ports.events import IdempotencyKey, PublishResult
 from app.engine.ports.records import ListPlace
 from app.journal.acts import Act
 from dossier_realtime.protocol import channels
-from dossier_realtime.protocol.authorization import Right, access, decide_operator
+from dossier_realtime.protocol.authorization import decide_operator
 from dossier_realtime.protocol.errors import ErrorCode
 from dossier_realtime.protocol.events import BriefStarted, BriefStartedPayload
 
@@ -26,9 +26,9 @@ if TYPE_CHECKING:
     from app.core.briefs.finished import FinishedBrief
     from app.engine.ports.records import Record
     from app.journal.acts import RecordAct
+    from app.services.document_access import DocumentAccess
     from app.services.publisher import EventPublisher
     from dossier_realtime.protocol.authorization import Identity
-    from dossier_realtime.protocol.classification import ChannelPolicy
     from dossier_realtime.protocol.commands import BriefRequestPayload
     from dossier_realtime.protocol.fields import Level
 
@@ -87,12 +87,13 @@ class BriefRequests:
         self,
         ledger: BriefLedger,
         publisher: EventPublisher,
-        policy: ChannelPolicy,
+        document_access: DocumentAccess,
         runner: BriefRunner,
         generators: GeneratorNames,
         bounds: BriefBounds,
     ) -> None:
-        self._ledger, self._publisher, self._policy, self._runner = ledger, publisher, policy, runner
+        self._ledger, self._publisher, self._runner = ledger, publisher, runner
+        self._document_access = document_access
         self._generators, self._bounds = generators, bounds
 
     async def request(
@@ -109,7 +110,7 @@ class BriefRequests:
             text = f"This generator is not served here; name one of {served}, or none"
             raise BriefRefusedError(ErrorCode.INVALID_MESSAGE_FORMAT, text, path="$.payload.generator")
         channel = entity_channel(asked.type, asked.entity_type or "", asked.entity_id)
-        self._check_access(by, channel)
+        await self._check_access(by, channel)
         request_id, named, known = str(uuid.uuid4()), None, None
         if key is not None:
             named = IdempotencyKey(by.user_id, key, sha256(b"brief_request" + msgspec.json.encode(asked)).digest())
@@ -130,7 +131,7 @@ class BriefRequests:
         )
         # Recording it took a moment: other nodes let some in, and what the requester may do can have changed.
         everywhere = (0, 0) if known is not None else await self._ledger.open_briefs(channels.user(by.user_id))
-        self._check_access(by, channel)
+        await self._check_access(by, channel)
         now = self._ledger.now()
         one = estimate(times, _DEFAULT_MS.get(generator, _OTHER_DEFAULT_MS))
         job = BriefJob(
@@ -208,8 +209,8 @@ class BriefRequests:
         """Return the highest level of the channels that a brief is about, for the journal."""
         return self._publisher.derived((job.owner_channel, job.channel, *job.sources)).level.label  # type: ignore[return-value]  # labels are the Literal
 
-    def _check_access(self, by: Identity, channel: str) -> None:
-        if not access(by, Right.READ, channel, self._policy).entitled:
+    async def _check_access(self, by: Identity, channel: str) -> None:
+        if not await self._document_access.may_read(by, channel):
             text = "Insufficient permissions to request a brief about this entity"
             raise BriefRefusedError(ErrorCode.PERMISSION_DENIED, text)
 

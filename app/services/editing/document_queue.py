@@ -82,7 +82,7 @@ class DocumentQueue:
 
     @property
     def upcoming(self) -> VersionedDocument:
-        """The document with the versions that are being committed; those of a history that has ended are none of it."""
+        """The document with the versions that are being committed; not those of an ended history."""
         if self._appending is not None and self._appending[0] == self.epoch:
             return self._appending[1]
         return self.committed

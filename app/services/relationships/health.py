@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from app.engine.ports.events import PublishResult
     from app.engine.ports.records import Record, RecordStore
     from app.journal.acts import RecordAct, Verb
+    from app.services.document_access import DocumentAccess
     from app.services.publisher import EventPublisher
     from dossier_realtime.protocol.authorization import Identity
     from dossier_realtime.protocol.classification import ChannelPolicy
@@ -72,10 +73,12 @@ class RelationshipHealth:
         records: RecordStore,
         publisher: EventPublisher,
         channel_policy: ChannelPolicy,
+        document_access: DocumentAccess,
         rules: HealthRules,
         now: Callable[[], float],
     ) -> None:
         self._records, self._publisher, self._channel_policy = records, publisher, channel_policy
+        self._document_access = document_access
         self.rules, self.now = rules, now
 
     def may_write(self, identity: Identity, relationship_id: str) -> bool:
@@ -114,7 +117,7 @@ class RelationshipHealth:
 
         Raises BadFactError, KnownFactError, QuotaExceeded, Unavailable, and the errors of `act`.
         """
-        facts = self._kept(relationship_id, said, by)
+        facts = await self._kept(relationship_id, said, by)
 
         def step(before: Relationship, now: float) -> CourseStep:
             return after_facts(before, facts, now, self.rules.policy)
@@ -194,8 +197,8 @@ class RelationshipHealth:
         key = relationship.relationship_id
         return RecordChange(core.KIND, key, revision, folded.body, folded.labels, folded.order, due=folded.due)
 
-    def _kept(self, relationship_id: str, said: Sequence[RelationshipFact], by: Identity) -> list[KeptFact]:
-        """Return facts as they are kept. Raises BadFactError."""
+    async def _kept(self, relationship_id: str, said: Sequence[RelationshipFact], by: Identity) -> list[KeptFact]:
+        """Return facts as they are kept. Raises BadFactError and Unavailable."""
         latest = self.now() + MAX_AHEAD_SECONDS
         level = self._channel_policy.settings(channels.relationship(relationship_id)).level
         found = []
@@ -206,7 +209,7 @@ class RelationshipHealth:
                 raise BadFactError("hours belongs to a response, and to no other kind", index, "hours")
             source: Level | None = None
             if fact.source:
-                if not self._publisher.shown_to(by, (fact.source,)):
+                if not await self._document_access.may_read(by, fact.source):
                     text = "Insufficient permissions for the channel that this fact came from"
                     raise BadFactError(text, index, "source", forbidden=True)
                 of_source = self._channel_policy.settings(fact.source).level

@@ -34,20 +34,13 @@ class DocumentCallHandler(AuthenticatedHandler):
         return channel, self._entitled(identity, right, channel)
 
     async def open_existing(self, document_id: str) -> tuple[str, Identity | None]:
-        """Return the channel, and the caller if they may read the document; answer where not.
-
-        A document that a permission reaches is looked for before it is refused, also where the clearance does not
-        reach: so that neither the answer nor its time tells a document above the clearance from one that is absent.
-        """
+        """Return the channel, and the caller if they may read the document; answer where not."""
         channel, identity = await self._caller(document_id)
         if identity is None:
             return channel, None
-        policy, documents = self.policy, self.context.domain.documents
-        known = access(identity, Right.READ, channel, policy).permitted
-        known = known and await documents.exists(channel)
-        right = Right.READ if known else Right.WRITE  # an unknown document is empty to those who may write it
+        right = await self.context.domain.document_access.reading_right(identity, channel)
         identity = self._entitled(identity, right, channel)
-        if identity is not None and await documents.was_deleted(channel):
+        if identity is not None and await self.context.domain.documents.was_deleted(channel):
             self.refuse(404, ErrorCode.NOT_FOUND, "The document was deleted; write to it to begin a new one")
             return channel, None
         return channel, identity

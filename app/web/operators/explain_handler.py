@@ -8,9 +8,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from app.services.errors import Unavailable
 from dossier_realtime.protocol.authorization import Right, access, decide_operator
 from dossier_realtime.protocol.errors import ErrorCode
-from dossier_realtime.protocol.explanations.explanation import ACTIONS, explain, supposed
+from dossier_realtime.protocol.explanations.explanation import ACTIONS, explain, explain_closed, supposed
 
 from .operator_handler import OperatorHandler
 
@@ -42,7 +43,7 @@ class ExplainHandler(OperatorHandler):
             self.refuse(400, ErrorCode.INVALID_MESSAGE_FORMAT, str(wrong))
             return
         if user == caller.user_id and asked is None:
-            self._tell(caller, action, channel, to_themselves=True)
+            await self._tell_themselves(caller, action, channel)
             return
         if not self.require(lambda: access(caller, Right.ADMIN, channel, self.policy).allowed):
             self.forbid()
@@ -53,6 +54,18 @@ class ExplainHandler(OperatorHandler):
             self.refuse(404, ErrorCode.NOT_FOUND, text)
             return
         self._tell(identity, action, channel, to_themselves=False)
+
+    async def _tell_themselves(self, caller: Identity, action: str, channel: str) -> None:
+        """Answer a user about themselves, as of a document that is absent where one is above their clearance."""
+        try:
+            is_closed = await self.context.domain.document_access.is_closed(caller, channel)
+        except Unavailable:
+            self.unavailable()
+            return
+        if is_closed and ACTIONS[action] is Right.READ:
+            self.answer(explain_closed(caller, action, channel, self.context.access.clock().wall))
+            return
+        self._tell(caller, action, channel, to_themselves=True)
 
     def _tell(self, identity: Identity, action: str, channel: str, *, to_themselves: bool) -> None:
         settings, at = self.policy.settings(channel), self.context.access.clock().wall

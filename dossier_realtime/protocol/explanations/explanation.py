@@ -84,6 +84,21 @@ def explain(
     )
 
 
+def explain_closed(identity: Identity, action: str, channel: str, at: float) -> Explanation:
+    """Explain to a user that they may not read a document, the same for an absent one and one above the clearance."""
+    rule = "document.closed"
+    return Explanation(
+        action,
+        channel,
+        False,
+        rule,
+        round(at, 3),
+        _filled(RULES[rule], channel, ""),
+        identity.user_id,
+        ExplainedChange("claim", "clearance", identity.clearance.label),
+    )
+
+
 def explain_rule(rule: str, channel: str = "") -> Localized:
     """Return the sentence of a rule as a journal's entry has it, in both languages; "" is an accepted message."""
     if not rule:

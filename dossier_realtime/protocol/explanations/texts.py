@@ -42,6 +42,10 @@ RULES: Final[dict[str, Sentence]] = {
         "Refused: the token’s clearance does not reach the level of {channel}.",
         "مرفوض: تصريح الرمز لا يبلغ مستوى {channel}.",
     ),
+    "document.closed": (
+        "Refused: there is no document {channel}, or its level is above the token’s clearance.",
+        "مرفوض: لا يوجد المستند {channel}، أو أن مستواه أعلى من تصريح الرمز.",
+    ),
     "frozen": ("Refused: {channel} is frozen.", "مرفوض: القناة {channel} مجمّدة."),
     "identity": (
         "Refused: the message on {channel} names another user than its sender.",

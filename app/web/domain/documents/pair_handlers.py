@@ -39,11 +39,7 @@ class PairCallHandler(DocumentCallHandler):
 
     async def sees(self, identity: Identity, document: str) -> bool:
         """Return whether the caller may know of a document; looked up in the same time where it is absent."""
-        channel = channels.document(document)
-        known = access(identity, Right.READ, channel, self.policy).permitted
-        known = known and await self.context.domain.documents.exists(channel)
-        right = Right.READ if known else Right.WRITE
-        return access(identity, right, channel, self.policy).entitled
+        return await self.context.domain.document_access.may_read(identity, channels.document(document))
 
     def may_write(self, identity: Identity, *documents: str) -> bool:
         """Return whether the caller may write to one of the documents."""
