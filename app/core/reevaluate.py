@@ -128,7 +128,7 @@ class Reevaluation:
             case "detach":
                 self._attached.discard(place)
             case "out" if frame is not None and _SUBSCRIPTION_FAILED in frame and place not in self._attached:
-                session.subscriptions.discard(header.channel)  # it was of nothing
+                session.subscriptions.end(header.channel)  # it was of nothing
             case _:
                 pass
 

@@ -13,6 +13,7 @@ from app.core.sessions.effects import (
     Close,
     Decision,
     Effect,
+    Join,
     OpenSession,
     Send,
     VerifyToken,
@@ -47,6 +48,11 @@ class SessionDriver:
         self.at = Instant(100.0, 1_000.0)
         self.session = Session(self.policy, self.rates, SessionLimits(), self.at)
         self.who = identity(*permissions, clearance=clearance)
+
+    def subscribe(self, channel: str) -> None:
+        """Subscribe, and answer as the node does."""
+        join = only(self.send(type="subscribe", channel=channel), Join)
+        self.session.subscriptions.answered(channel, join.number, join.ref)
 
     def send(self, **message: Any) -> Decision:
         frame = json.dumps(message).encode()

@@ -27,7 +27,7 @@ from tests.core.session_driver import SA, SECRET, UPDATE, SessionDriver, closing
 def test_a_subscription_is_joined_with_what_was_asked() -> None:
     driver = SessionDriver("read:dossier:*").live()
     join = only(driver.send(type="subscribe", channel=SA, ref="s", params={"include_presence": True}), Join)
-    assert join == Join(SA, "s", True, False, None, None, again=False)
+    assert join == Join(SA, "s", True, False, None, None, again=False, number=1)
     assert only(driver.send(type="subscribe", channel=SA), Join).again
 
 
@@ -89,11 +89,41 @@ def test_unsubscribing_from_what_was_never_subscribed_is_answered() -> None:
 
 def test_raising_a_level_ends_the_subscriptions_of_the_uncleared() -> None:
     driver = SessionDriver("read:dossier:*").live()
-    driver.send(type="subscribe", channel=SA)
+    driver.subscribe(SA)
     settings = driver.policy.settings(SA)
     driver.policy.put(SA, settings.changed(codec.decode_command(_settings("secret")).payload, SA))  # type: ignore[union-attr,arg-type]
     assert driver.session.recheck(driver.at)[0] == Leave(SA)
-    assert driver.session.subscriptions == set()
+    assert SA not in driver.session.subscriptions
+
+
+@pytest.mark.parametrize("is_live", [False, True])
+def test_what_ends_while_messages_wait_is_told_to_each_of_them(is_live: bool) -> None:
+    driver = SessionDriver("read:dossier:*").live()
+    if is_live:
+        driver.subscribe(SA)
+    for ref in ("1", "2"):
+        driver.send(type="subscribe", channel=SA, ref=ref)
+    settings = driver.policy.settings(SA)
+    driver.policy.put(SA, settings.changed(codec.decode_command(_settings("secret")).payload, SA))  # type: ignore[union-attr,arg-type]
+    effects = driver.session.recheck(driver.at)
+    told = [one.event for one in effects if isinstance(one, Send)]
+    assert [one.ref for one in told if isinstance(one, responses.ErrorMessage)] == ["1", "2"]
+    assert (Leave(SA) in effects, Send(responses.Unsubscribed(channel=SA)) in effects) == (is_live, is_live)
+
+
+def test_a_message_of_a_subscription_that_ended_does_not_end_a_later_one() -> None:
+    driver = SessionDriver("read:document:*").live()
+    first = only(driver.send(type="subscribe", channel="document:1", ref="1"), Join)
+    driver.send(type="unsubscribe", channel="document:1")
+    second = only(driver.send(type="subscribe", channel="document:1", ref="2"), Join)
+    assert driver.session.unsubscribable(first, driver.at) == []
+    driver.session.subscriptions.put_off("document:1", first.number, "1")
+    assert driver.session.subscriptions.is_current("document:1", second.number)
+    (refusal,) = driver.session.unsubscribable(second, driver.at)
+    assert isinstance(refusal, Send)
+    assert isinstance(refusal.event, responses.ErrorMessage)
+    assert refusal.event.ref == "2"
+    assert "document:1" not in driver.session.subscriptions
 
 
 def _settings(level: str) -> bytes:

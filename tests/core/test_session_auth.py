@@ -87,8 +87,8 @@ def renewal(driver: SessionDriver) -> VerifyToken:
 
 def test_a_renewal_takes_the_new_rights_at_once() -> None:
     driver = SessionDriver("read:dossier:*", "read:workspace:*").live()
-    driver.send(type="subscribe", channel=SA)
-    driver.send(type="subscribe", channel="workspace:1")
+    driver.subscribe(SA)
+    driver.subscribe("workspace:1")
     asked = renewal(driver)
     decision = driver.session.verified(identity("read:workspace:*"), asked, driver.at)
     success, leave, error, ended = decision.effects
@@ -97,7 +97,7 @@ def test_a_renewal_takes_the_new_rights_at_once() -> None:
     assert leave == Leave(SA)
     assert errors([error]) == [ErrorCode.SUBSCRIPTION_FAILED]
     assert ended == Send(responses.Unsubscribed(channel=SA))
-    assert driver.session.subscriptions == {"workspace:1"}
+    assert list(driver.session.subscriptions) == ["workspace:1"]
 
 
 def test_a_renewal_by_another_user_closes() -> None:

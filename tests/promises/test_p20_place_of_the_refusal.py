@@ -12,11 +12,8 @@ from typing import Any
 import httpx
 import pytest
 
-from app.engine.ports.errors import Unavailable
-from tests.harness import tokens
 from tests.harness.coroutine_tests import asynchronous
 from tests.harness.eventually import HANG_SECONDS, eventually_async
-from tests.harness.in_process import running
 from tests.harness.service import Overrides, Service
 from tests.harness.wire import Client, Message
 from tests.promises.proxy import Proxy
@@ -70,59 +67,6 @@ async def _answers(service: Service, subscription: dict[str, Any], name: str, us
         await reader.receive("auth_success", ref="last")
         await reader.settle()
         return reader.messages[start:]
-
-
-async def _behind_long_answers(reader: Client, *about: Message) -> None:
-    """Send messages behind two subscriptions, of which the second waits until the first one's answer has left."""
-    longs = [{"type": "subscribe", "channel": f"document:{one}", "ref": one} for one in ("long", "long-2")]
-    await reader.send(*longs, *about)
-
-
-@asynchronous
-async def test_each_subscription_behind_a_long_answer_is_answered_once(tmp_path: Path) -> None:
-    """Also where the store is away for the second of two to one document, or where the writer became a reader."""
-    absent, there = "document:absent", "document:short"
-    async with running(tmp_path / "data", SETTINGS) as service:
-        writer = tokens.token("nora", "write:document:*")
-        headers = {"Authorization": f"Bearer {writer}"}
-        address = f"http://127.0.0.1:{service.port}/v1"
-        async with httpx.AsyncClient(base_url=address, headers=headers, timeout=HANG_SECONDS) as http:
-            for name, content in (("long", LONG), ("long-2", LONG), ("short", "short")):
-                assert (await http.put(f"/documents/{name}", json={"content": content})).status_code == 200
-        async with await Client.connect(service, writer, receive_buffer=1 << 14) as reader:
-            reader.pause()
-            to: Message = {"type": "subscribe"}
-            await _behind_long_answers(
-                reader, to | {"channel": absent, "ref": "1"}, to | {"channel": there, "ref": "2"}
-            )
-            order = service.node._subscriptions._order
-            (connection,) = service.node.registry.by_session.values()
-            await eventually_async(lambda: order.count(connection.connection_id) == 3)  # the first one has its answer
-            through, away = service.engine.broker.has_events, [there]
-
-            async def has_events(channel: str) -> bool:
-                if channel in away:
-                    away.clear()
-                    raise Unavailable("the store is away")
-                return await through(channel)
-
-            service.engine.broker.has_events = has_events  # type: ignore[method-assign]
-            renewal = {"type": "auth", "payload": {"token": tokens.token("nora", "read:document:*")}, "ref": "3"}
-            again: list[Message] = [to | {"channel": there, "ref": "4"}, renewal, to | {"channel": absent, "ref": "5"}]
-            await reader.send(*again, {"type": "ping", "ref": "6"})
-            await eventually_async(lambda: not away)
-            reader.resume()
-            await reader.receive("pong", ref="6")
-            await reader.receive("subscribed", ref="2")
-            await reader.settle()
-            told = {ref: [one for one in reader.messages if one.get("ref") == ref] for ref in "12345"}
-            assert {ref: len(found) for ref, found in told.items()} == dict.fromkeys("12345", 1)
-            assert [told[ref][0].get("error_code") for ref in "1245"] == [
-                "SUBSCRIPTION_FAILED",
-                None,
-                "SERVICE_UNAVAILABLE",
-                "SUBSCRIPTION_FAILED",
-            ]
 
 
 def _places(messages: list[Message], name: str) -> list[tuple[str, ...]]:

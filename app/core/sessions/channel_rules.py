@@ -44,6 +44,7 @@ if TYPE_CHECKING:
     from app.core.instant import Instant
     from app.core.sessions.denials import Denials
     from app.core.sessions.own_channel import OwnChannel
+    from app.core.sessions.subscription_set import SubscriptionSet
     from dossier_realtime.protocol.classification import ChannelPolicy
 
 ChannelMessage = (
@@ -66,7 +67,7 @@ class ChannelRules:
         self,
         policy: ChannelPolicy,
         max_subscriptions: int,
-        subscriptions: set[str],
+        subscriptions: SubscriptionSet,
         own: OwnChannel,
         denials: Denials,
     ) -> None:
@@ -85,7 +86,7 @@ class ChannelRules:
             case Subscribe():
                 return self._subscribe(command, identity, at)
             case Unsubscribe():
-                self._subscriptions.discard(command.channel)
+                self._subscriptions.end(command.channel)
                 self._own.follow(command.channel, identity, wanted=False)
                 unsubscribed = ev.Unsubscribed(channel=command.channel, ref=command.ref)
                 return Decision(ACCEPTED, [Leave(command.channel), Send(unsubscribed)])
@@ -118,16 +119,16 @@ class ChannelRules:
         probed = decision.permitted and namespace_of(name) is NAMESPACES["document"]
         if not (decision.allowed or probed):
             return Decision(decision.rule, [Send(no_subscription(name, command.ref, at))])
-        again = name in self._subscriptions
-        if not again and len(self._subscriptions) >= self._max_subscriptions:
+        if name not in self._subscriptions and len(self._subscriptions) >= self._max_subscriptions:
             text = f"This connection has {self._max_subscriptions} subscriptions; unsubscribe from one first"
             error = error_message(ErrorCode.SUBSCRIPTION_FAILED, text, at, channel=name, ref=command.ref)
             return Decision("limit.subscriptions", [Send(error)])
+        # Noted like one that is allowed: until it was looked for, the two are handled alike.
+        number, again = self._subscriptions.ask(name, command.ref)
         if not decision.allowed:
-            return Decision(decision.rule, [RefuseDocument(name, command.ref)])
-        self._subscriptions.add(name)
+            return Decision(decision.rule, [RefuseDocument(name, command.ref, number)])
         self._own.follow(name, identity, wanted=True)
-        join = Join(name, command.ref, params.include_presence, params.hidden, params.since, params.last, again)
+        join = Join(name, command.ref, params.include_presence, params.hidden, params.since, params.last, again, number)
         return Decision(ACCEPTED, [join])
 
     def _presence(self, command: UpdatePresence, identity: Identity, at: Instant) -> Decision:

@@ -52,10 +52,14 @@ class VerifyToken:
 
 @dataclass(frozen=True, slots=True)
 class RefuseDocument:
-    """A document to look up and refuse: it costs as much as one that is absent, with the same answer."""
+    """A document to look up and refuse: it costs as much as one that is absent, with the same answer.
+
+    `number`: of the subscription that ends with it.
+    """
 
     channel: str
     ref: str | None
+    number: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,6 +88,8 @@ class Join:
     since: Since | None
     last: int | None
     again: bool
+    number: int
+    """Of the subscription, in its session."""
 
     @property
     def begins_anew(self) -> bool:

@@ -7,6 +7,7 @@ Every denial carries the rule that denied it, which the journal keeps.
 from __future__ import annotations
 
 from enum import Enum
+from functools import partial
 from typing import TYPE_CHECKING
 
 from app.core.sessions.budget import Budget
@@ -19,15 +20,18 @@ from app.core.sessions.effects import (
     Decision,
     DomainCommand,
     Effect,
+    Join,
     Leave,
     OpenSession,
     ReceiveOwn,
+    RefuseDocument,
     Send,
     SendPing,
     VerifyToken,
 )
 from app.core.sessions.error_messages import error_message, login_answer, no_subscription
 from app.core.sessions.own_channel import OwnChannel
+from app.core.sessions.subscription_set import SubscriptionSet
 from dossier_realtime.protocol import codec
 from dossier_realtime.protocol import responses as ev
 from dossier_realtime.protocol.authorization import AccessDecision, Identity, Right, access
@@ -41,9 +45,12 @@ from dossier_realtime.protocol.errors import CloseCode, ErrorCode
 from dossier_realtime.protocol.inbound import InboundMessage
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from app.core.instant import Instant
     from app.core.ratelimit import RateLimiter
     from dossier_realtime.protocol.classification import ChannelPolicy
+    from dossier_realtime.protocol.responses import ErrorMessage
 
 
 class SessionState(Enum):
@@ -66,7 +73,7 @@ class Session:
         self.identity: Identity | None = None
         self.session_id = ""
         self.reconnect_count = 0
-        self.subscriptions: set[str] = set()
+        self.subscriptions = SubscriptionSet()
         self.own = OwnChannel()
         self.deadlines = Deadlines(limits, at)
         self._denials = Denials(limits.invalid_messages)
@@ -199,11 +206,11 @@ class Session:
         identity = self.identity
         assert identity is not None  # noqa: S101  only live sessions are asked
         own, changes = OwnChannel.of(identity), list[Effect]()
-        for name in sorted(self.subscriptions | {own} if self.own.received else self.subscriptions):
+        for name in sorted({*self.subscriptions, own} if self.own.received else self.subscriptions):
             if not self._decide(identity, Right.READ, name).allowed:
-                self.subscriptions.discard(name)
+                received = self.own.received and name == own
                 self.own.received = self.own.received and name != own
-                changes += [Leave(name), Send(no_subscription(name, None, at)), Send(ev.Unsubscribed(channel=name))]
+                changes += self._end(name, partial(no_subscription, name, at=at), received=received)
         if self.own.withheld and self.session_id and self._decide(identity, Right.READ, own).allowed:
             self.own.received = True
             changes.append(ReceiveOwn(own))
@@ -211,18 +218,34 @@ class Session:
 
     def document_deleted(self, channel: str, at: Instant) -> list[Effect]:
         """End the subscription to a document that was deleted."""
-        self.subscriptions.discard(channel)
         text = "The document was deleted; subscribe to it again to begin a new one"
-        error = error_message(ErrorCode.SUBSCRIPTION_FAILED, text, at, channel=channel)
-        return [Leave(channel), Send(error), Send(ev.Unsubscribed(channel=channel))]
+        code = ErrorCode.SUBSCRIPTION_FAILED
+        return self._end(channel, lambda ref: error_message(code, text, at, channel=channel, ref=ref))
+
+    def _end(
+        self, channel: str, error: Callable[[str | None], ErrorMessage], *, received: bool = False
+    ) -> list[Effect]:
+        """End a subscription; each message that waits for its answer gets the error with its ref.
+
+        `received`: the channel is received without a subscription too.
+        """
+        ended = self.subscriptions.end(channel)
+        live = received or ended.was_live or not ended.waiting
+        answers: list[Effect] = [Send(error(ref)) for ref in ended.waiting or [None]]
+        return [Leave(channel), *answers, Send(ev.Unsubscribed(channel=channel))] if live else answers
 
     def entitled(self, right: Right, channel: str) -> bool:
         """Return whether the identity's claims give the right on the channel now, frozen or not."""
         return self.identity is not None and self._decide(self.identity, right, channel).entitled
 
-    def unsubscribable(self, channel: str, ref: str | None, at: Instant) -> list[Effect]:
-        """Refuse a subscription to a document that does not exist, as a forbidden one is refused."""
-        return [Send(no_subscription(channel, ref, at))]
+    def unsubscribable(self, asked: Join | RefuseDocument, at: Instant) -> list[Effect]:
+        """Refuse a subscription to a document that does not exist, as a forbidden one is refused.
+
+        With it ends what was subscribed before, when the document could be begun.
+        """
+        if not self.subscriptions.is_current(asked.channel, asked.number):
+            return []  # it was answered when the subscription ended
+        return self._end(asked.channel, lambda ref: no_subscription(asked.channel, ref, at))
 
     # --- time -------------------------------------------------------------------------------------------------
 

@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING, Any, Final
 
 from app.core.presence import Member, Profile
 from app.core.sessions.effects import Join, RefuseDocument
-from app.core.sessions.error_messages import error_message
 from app.engine.ports.errors import Unavailable
 from app.node.subscriptions.catch_up import CatchUp
 from app.node.subscriptions.channel_members import ChannelMembers
@@ -109,20 +108,17 @@ class Subscriptions:
         of the two it is. Raises Unavailable.
         """
         channel, session = asked.channel, connection.session
-        # A message for a channel that is subscribed, or is being subscribed, does not end what another one began.
-        begins = isinstance(asked, Join) and not asked.again
         await self._turns.wait(_LOOK_UNITS)
         try:
             exists = await self._documents.exists(channel)
         except Unavailable:
-            if begins:
-                session.subscriptions.discard(channel)
+            session.subscriptions.put_off(channel, asked.number, asked.ref)
             raise
         may_begin = session.entitled(Right.WRITE, channel)  # asked in any case, so that all take the same time
         if connection.closing is None:
             if isinstance(asked, Join) and (exists or may_begin):
                 return None
-            self._refuse(connection, asked, ends=begins)
+            connection.execute(session.unsubscribable(asked, connection.now))
         return ErrorCode.SUBSCRIPTION_FAILED
 
     async def join(self, connection: Connection, asked: Join) -> ErrorCode | None:
@@ -135,8 +131,8 @@ class Subscriptions:
             try:
                 return await self._join(connection, asked)
             except Unavailable:
+                connection.session.subscriptions.put_off(asked.channel, asked.number, asked.ref)
                 if asked.channel not in connection.attachments:
-                    connection.session.subscriptions.discard(asked.channel)
                     self._background.start(self._undo(connection, asked.channel))
                 raise
 
@@ -157,7 +153,8 @@ class Subscriptions:
                 roster = await self._enter(connection, asked)  # as it is now; entering again does not wait
         # From here to the end nothing is awaited: the rights that are checked now are those at the first delivery.
         if not self._still_wanted(connection, asked, document):
-            await self._gave_up(connection, channel)
+            if channel not in connection.attachments:
+                await self._gave_up(connection, channel)
             return None if connection.closing is not None else ErrorCode.SUBSCRIPTION_FAILED
         if document is not None:
             settings = self._policy.settings(channel)
@@ -172,6 +169,7 @@ class Subscriptions:
         )
         if before is not None:
             attachment.held = before.held
+        connection.session.subscriptions.answered(channel, asked.number, asked.ref)
         attachment.hidden = asked.hidden
         attachment.epoch = "" if document is None else document.epoch
         self._members.watch(connection, channel, asked.with_presence and roster is not None)
@@ -223,23 +221,13 @@ class Subscriptions:
         if connection.closing is not None:
             return False
         connection.execute(session.recheck(connection.now))
-        if channel not in session.subscriptions:
-            if asked.again:  # it was no subscription of this message that ended
-                ended = "The subscription ended meanwhile; subscribe again"
-                at = connection.now
-                connection.send(error_message(ErrorCode.SUBSCRIPTION_FAILED, ended, at, channel=channel, ref=asked.ref))
-            return False
+        if not session.subscriptions.is_current(channel, asked.number):
+            return False  # the client took it back, or was told that it ended
         if document is not None and document.version == 0 and not session.entitled(Right.WRITE, channel):
             # An absent document and a forbidden one get the same answer.
-            self._refuse(connection, asked)
+            connection.execute(session.unsubscribable(asked, connection.now))
             return False
         return True
-
-    def _refuse(self, connection: Connection, asked: Join | RefuseDocument, *, ends: bool = True) -> None:
-        """Refuse a document; `ends`: the connection's subscription to it ends with that."""
-        if ends:
-            connection.session.subscriptions.discard(asked.channel)
-        connection.execute(connection.session.unsubscribable(asked.channel, asked.ref, connection.now))
 
     async def _enter(self, connection: Connection, asked: Join) -> Roster | None:
         """Enter the channel's presence; return its users, None where presence is not kept."""
