@@ -20,6 +20,7 @@ from tests.harness.in_process import running
 from tests.harness.wire import Message
 from tests.promises.load_clients import Peer
 from tests.promises.test_p20_work_done import DOORS, SETTINGS, Ask, Asker, Counted, _bring_to_life
+from tests.web.test_actions import alert
 
 HIDDEN, ABSENT = "document:e0", "document:a0"
 READER = ("read:*", "write:relationship:open1", "write:dossier:mou:m1")
@@ -49,7 +50,6 @@ NAMING = [
     Ask("ask for a brief", lambda channel: {"type": "brief_request", "payload": _brief(channel)}),
     Ask("ask for a brief over HTTP", call=lambda channel: ("POST", "/v1/briefs", _brief(channel))),
     Ask("give a fact", call=lambda channel: ("POST", "/v1/relationships/open1/facts", _facts(channel))),
-    Ask("list tasks", call=lambda channel: ("GET", f"/v1/tasks?channel={channel}", None)),
 ]
 """The calls that name a document and are not about it alone."""
 
@@ -63,6 +63,27 @@ def test_p20_a_document_that_a_call_names_is_told_by_no_answer(door: Ask, tmp_pa
             asker = await Asker.enter(service, tokens.token("asker", *READER), Counted(service.engine))
             (there, cost), (nowhere, expected) = [await asker.ask(door, name) for name in (HIDDEN, ABSENT)]
             assert _NOW.sub(b"", there) == _NOW.sub(b"", nowhere)
+            assert cost == expected
+            await asker.close()
+            await owner.close()
+
+    asyncio.run(asyncio.wait_for(scene(), HANG_SECONDS))
+
+
+def test_p20_a_list_of_a_hidden_mou_costs_as_much_as_one_of_an_absent_one(tmp_path: Path) -> None:
+    async def scene() -> None:
+        async with running(tmp_path / "data", SETTINGS) as service:
+            owner = await Peer.connect(service, tokens.token("owner", "admin:*", clearance="secret"))
+            raised = await owner.ask(alert("c1", 2, "ali", mou_id="m1") | {"channel": "user:ali"})
+            assert raised["type"] == "ack", raised
+            secret = {"type": "channel_settings", "payload": {"classification": "secret"}}
+            for channel in ("dossier:mou:m1", "user:ali"):
+                assert (await owner.ask(secret | {"channel": channel}))["type"] == "channel_settings"
+            asker = await Asker.enter(service, tokens.token("asker", "read:*"), Counted(service.engine))
+            door = Ask("list", call=lambda name: ("GET", f"/v1/commitments?mou={name}", None))
+            (there, cost), (nowhere, expected) = [await asker.ask(door, name) for name in ("m1", "m2")]
+            assert there == nowhere
+            assert b"[]" in there
             assert cost == expected
             await asker.close()
             await owner.close()

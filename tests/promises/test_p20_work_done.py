@@ -40,7 +40,7 @@ CALLS_APART = 16  # calls of functions, of about 200; a call whose journal entry
 TIMED = 400  # pairs of documents whose time is printed
 _SUBSCRIPTIONS = 50
 _SERVICE = tuple(f"{Path(package.__path__[0])}/" for package in (app, dossier_realtime))
-_PARTS = ("broker", "documents", "alerts", "briefs", "presence", "sessions", "settings", "control")
+_PARTS = ("broker", "documents", "alerts", "briefs", "presence", "sessions", "settings", "control", "records")
 _CLASSIFIED = [{"pattern": f"{name}:*", "level": "secret"} for name in ("dossier:secret", "workspace", "relationship")]
 SETTINGS = {
     "channels.classification": [*_CLASSIFIED, {"pattern": "user:*", "level": "confidential"}],

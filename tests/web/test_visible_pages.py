@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import httpx
@@ -81,6 +82,30 @@ class CountedLists:
         found = await self._listed(kind, label, after, limit)
         self.read += len(found)
         return found
+
+
+@asynchronous
+async def test_the_tasks_of_a_hidden_workspace_are_as_those_of_an_absent_one(tmp_path: Path) -> None:
+    """However many they are: neither `next` nor the records that are read tell of them."""
+    async with running(tmp_path) as service:
+        folded = task(service, "secret")
+        changes = [replace(folded, key=f"workspace:secret/{number}") for number in range(HIDDEN)]
+        for start in range(0, len(changes), 1_000):
+            await service.engine.broker.publish([], changes=changes[start : start + 1_000])
+        headers = {"Authorization": f"Bearer {tokens.token('ali', 'read:workspace:open')}"}
+        address, calls = f"http://127.0.0.1:{service.port}/v1/", []
+        listed = service.engine.records.listed
+
+        async def count(kind: str, label: str, after: ListPlace | None, limit: int) -> Sequence[Record]:
+            calls.append(label)
+            return await listed(kind, label, after, limit)
+
+        service.engine.records.listed = count  # type: ignore[method-assign,assignment]  # it stands in between
+        async with httpx.AsyncClient(base_url=address, timeout=HANG_SECONDS, headers=headers) as http:
+            for name in ("secret", "absent"):
+                answer = await http.get("tasks", params={"channel": f"workspace:{name}", "limit": 10})
+                assert (answer.status_code, answer.json()) == (200, {"tasks": []})
+        assert calls == ["channel:workspace:secret", "channel:workspace:absent"]
 
 
 @pytest.mark.parametrize("path", list(MADE))

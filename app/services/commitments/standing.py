@@ -82,7 +82,7 @@ class StandingCommitments:
         looked_at = 0
         while True:
             page = await self._records.listed(core.KIND, label, after, _READ)
-            # Asked without a page too: a hidden MoU with alerts costs no more calls than one that has none.
+            # Asked without a page too: up to one page, a hidden MoU with alerts costs no more calls than one without.
             registered = await self._records.find(REGISTERED, [record.key for record in page] or [mou_id])
             for record in page:
                 alert = core.decode(record.body)

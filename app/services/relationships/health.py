@@ -201,6 +201,8 @@ class RelationshipHealth:
         """Return facts as they are kept. Raises BadFactError and Unavailable."""
         latest = self.now() + MAX_AHEAD_SECONDS
         level = self._channel_policy.settings(channels.relationship(relationship_id)).level
+        sources = {fact.source for fact in said if fact.source}
+        readable = {source for source in sources if await self._document_access.may_read(by, source)}
         found = []
         for index, fact in enumerate(said):
             if fact.at > latest:
@@ -209,7 +211,7 @@ class RelationshipHealth:
                 raise BadFactError("hours belongs to a response, and to no other kind", index, "hours")
             source: Level | None = None
             if fact.source:
-                if not await self._document_access.may_read(by, fact.source):
+                if fact.source not in readable:
                     text = "Insufficient permissions for the channel that this fact came from"
                     raise BadFactError(text, index, "source", forbidden=True)
                 of_source = self._channel_policy.settings(fact.source).level
