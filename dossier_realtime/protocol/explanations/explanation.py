@@ -44,7 +44,8 @@ class ExplainedChange(msgspec.Struct, frozen=True):
 class Explanation(msgspec.Struct, frozen=True, omit_defaults=True):
     """The answer and its reasons. `at` is Unix seconds; `sentence` says it all in both languages.
 
-    `remedies`: every one of them is needed for the other answer; none where it is allowed.
+    `remedies`: every one of them is needed for the other answer; none where it is allowed, and none for
+    `document.closed`, where a remedy would show whether the document exists.
     """
 
     action: str
