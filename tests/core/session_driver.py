@@ -52,7 +52,7 @@ class SessionDriver:
     def subscribe(self, channel: str) -> None:
         """Subscribe, and answer as the node does."""
         join = only(self.send(type="subscribe", channel=channel), Join)
-        self.session.subscriptions.answered(channel, join.number, join.ref)
+        self.session.subscribed(join)
 
     def send(self, **message: Any) -> Decision:
         frame = json.dumps(message).encode()

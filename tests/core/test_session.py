@@ -111,6 +111,17 @@ def test_what_ends_while_messages_wait_is_told_to_each_of_them(is_live: bool) ->
     assert (Leave(SA) in effects, Send(responses.Unsubscribed(channel=SA)) in effects) == (is_live, is_live)
 
 
+def test_a_document_that_is_looked_for_is_not_told_to_be_hidden_by_a_recheck() -> None:
+    driver = SessionDriver("read:document:*").live()
+    asked = only(driver.send(type="subscribe", channel="document:1", ref="1"), Join)
+    settings = driver.policy.settings("document:1")
+    driver.policy.put("document:1", settings.changed(codec.decode_command(_settings("secret")).payload, "document:1"))  # type: ignore[union-attr,arg-type]
+    assert driver.session.recheck(driver.at) == []
+    driver.session.subscriptions.found("document:1", asked.number)
+    (told,) = driver.session.recheck(driver.at)
+    assert isinstance(told, Send)
+
+
 def test_a_message_of_a_subscription_that_ended_does_not_end_a_later_one() -> None:
     driver = SessionDriver("read:document:*").live()
     first = only(driver.send(type="subscribe", channel="document:1", ref="1"), Join)

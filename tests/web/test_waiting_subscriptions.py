@@ -5,6 +5,7 @@ The client reads nothing, so that they wait as long as a test wants: four long a
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -12,6 +13,7 @@ from typing import Any, NamedTuple
 
 import httpx
 
+from app.core.position import StreamPosition
 from app.engine.ports.errors import Unavailable
 from app.lifecycle import Service
 from app.node.connections.connection import Connection
@@ -41,19 +43,24 @@ class Scene(NamedTuple):
         self.nora.pause()
         await self.nora.send(*(_subscribe(f"document:{name}") for name in LONGS), *messages)
         last = messages[-1]["channel"]
-        await eventually_async(lambda: last in self.connection.session.subscriptions)
+        await eventually_async(lambda: last in self.connection.session.subscriptions.settled)
+
+    async def renew(self, permission: str) -> None:
+        """Renew Nora's token with less rights."""
+        await self.nora.send({"type": "auth", "payload": {"token": tokens.token("nora", permission)}, "ref": "renewed"})
+        await eventually_async(lambda: permission in (self.connection.session.identity or _NOBODY).permissions)
 
     async def become_a_reader(self) -> None:
-        """Renew Nora's token with less rights."""
-        renewal = {"token": tokens.token("nora", "read:document:*")}
-        await self.nora.send({"type": "auth", "payload": renewal, "ref": "renewed"})
-        await eventually_async(lambda: "read:document:*" in (self.connection.session.identity or _NOBODY).permissions)
+        """Take from Nora what she may write."""
+        await self.renew("read:document:*")
 
     async def told(self, *refs: str) -> dict[str, list[str]]:
         """Let Nora read again; return all answers by their ref: the type, or the code of the error."""
         self.nora.resume()
         for name in LONGS:
             await self.nora.receive("subscribed", channel=f"document:{name}")
+        order = self.service.node._subscriptions._order
+        await eventually_async(lambda: not order.count(self.connection.connection_id))
         await self.nora.settle()
         return {
             ref: [str(one.get("error_code", one["type"])) for one in self.nora.messages if one.get("ref") == ref]
@@ -149,12 +156,31 @@ async def test_who_waits_for_a_channel_that_is_raised_is_told_by_ref(tmp_path: P
 async def test_a_message_that_was_taken_back_ends_no_later_subscription(tmp_path: Path) -> None:
     async with _staged(tmp_path / "data") as scene:
         again = (_subscribe(SHORT, "1"), _unsubscribe(SHORT, "2"), _subscribe(SHORT, "3"))
-        away = _fail_once(scene.service.engine.broker, "join", SHORT)
         await scene.behind_long_answers(*again)
-        told = await scene.told("1", "2", "3")
-        assert not away
-        assert told == {"1": [BUSY], "2": ["unsubscribed"], "3": ["subscribed"]}
+        assert await scene.told("1", "2", "3") == {"1": [], "2": ["unsubscribed"], "3": ["subscribed"]}
         assert SHORT in scene.connection.attachments
+
+
+@asynchronous
+async def test_who_was_told_that_a_subscription_ended_is_told_of_no_outage_too(tmp_path: Path) -> None:
+    async with _staged(tmp_path / "data") as scene:
+        through, reached, away = scene.service.engine.broker.join, asyncio.Event(), asyncio.Event()
+
+        async def join(channel: str) -> StreamPosition:
+            if channel == SHORT:
+                reached.set()
+                await away.wait()
+                raise Unavailable("the store is away")
+            return await through(channel)
+
+        scene.service.engine.broker.join = join  # type: ignore[method-assign]  # it stands in between
+        await scene.behind_long_answers(_subscribe(SHORT, "1"))
+        scene.nora.resume()
+        async with asyncio.timeout(HANG_SECONDS):
+            await reached.wait()
+        await scene.renew("read:dossier:*")
+        away.set()
+        assert await scene.told("1") == {"1": [FAILED]}
 
 
 @asynchronous

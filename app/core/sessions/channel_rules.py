@@ -124,10 +124,10 @@ class ChannelRules:
             error = error_message(ErrorCode.SUBSCRIPTION_FAILED, text, at, channel=name, ref=command.ref)
             return Decision("limit.subscriptions", [Send(error)])
         # Noted like one that is allowed: until it was looked for, the two are handled alike.
-        number, again = self._subscriptions.ask(name, command.ref)
+        is_document = namespace_of(name) is NAMESPACES["document"]
+        number, again = self._subscriptions.ask(name, command.ref, is_sought=is_document)
         if not decision.allowed:
             return Decision(decision.rule, [RefuseDocument(name, command.ref, number)])
-        self._own.follow(name, identity, wanted=True)
         join = Join(name, command.ref, params.include_presence, params.hidden, params.since, params.last, again, number)
         return Decision(ACCEPTED, [join])
 

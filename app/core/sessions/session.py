@@ -206,7 +206,9 @@ class Session:
         identity = self.identity
         assert identity is not None  # noqa: S101  only live sessions are asked
         own, changes = OwnChannel.of(identity), list[Effect]()
-        for name in sorted({*self.subscriptions, own} if self.own.received else self.subscriptions):
+        # A document that is being looked for is left out: the answer must not show that it is above the clearance.
+        settled = self.subscriptions.settled
+        for name in sorted({*settled, own}) if self.own.received else settled:
             if not self._decide(identity, Right.READ, name).allowed:
                 received = self.own.received and name == own
                 self.own.received = self.own.received and name != own
@@ -237,6 +239,12 @@ class Session:
     def entitled(self, right: Right, channel: str) -> bool:
         """Return whether the identity's claims give the right on the channel now, frozen or not."""
         return self.identity is not None and self._decide(self.identity, right, channel).entitled
+
+    def subscribed(self, asked: Join) -> None:
+        """Note that the channel is received from here on, and that the message was answered."""
+        self.subscriptions.answered(asked.channel, asked.number, asked.ref)
+        if self.identity is not None:
+            self.own.follow(asked.channel, self.identity, wanted=True)
 
     def unsubscribable(self, asked: Join | RefuseDocument, at: Instant) -> list[Effect]:
         """Refuse a subscription to a document that does not exist, as a forbidden one is refused.

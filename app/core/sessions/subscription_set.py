@@ -13,6 +13,7 @@ if TYPE_CHECKING:
 @dataclass(slots=True)
 class _Subscription:
     number: int
+    is_sought: bool
     waiting: list[str | None] = field(default_factory=list)
     is_live: bool = False
 
@@ -44,11 +45,19 @@ class SubscriptionSet:
     def __len__(self) -> int:
         return len(self._known)
 
-    def ask(self, channel: str, ref: str | None) -> tuple[int, bool]:
-        """Note a message that subscribes; return the subscription's number, and whether it was there before."""
+    @property
+    def settled(self) -> list[str]:
+        """The channels that are known to be there, by name."""
+        return sorted(channel for channel, known in self._known.items() if not known.is_sought)
+
+    def ask(self, channel: str, ref: str | None, *, is_sought: bool = False) -> tuple[int, bool]:
+        """Note a message that subscribes; return the subscription's number, and whether it was there before.
+
+        `is_sought`: of a new one the channel has to be looked for first, until `found`.
+        """
         again = channel in self._known
         if not again:
-            self._known[channel] = _Subscription(next(self._numbers))
+            self._known[channel] = _Subscription(next(self._numbers), is_sought)
         subscription = self._known[channel]
         subscription.waiting.append(ref)
         return subscription.number, again
@@ -58,10 +67,15 @@ class SubscriptionSet:
         known = self._known.get(channel)
         return known is not None and known.number == number
 
+    def found(self, channel: str, number: int) -> None:
+        """Note that the channel was looked for, and is there."""
+        if self.is_current(channel, number):
+            self._known[channel].is_sought = False
+
     def answered(self, channel: str, number: int, ref: str | None) -> None:
         """Note that a message was answered with `subscribed`."""
         if self.is_current(channel, number):
-            self._known[channel].is_live = True
+            self._known[channel].is_live, self._known[channel].is_sought = True, False
             self._answer(channel, ref)
 
     def put_off(self, channel: str, number: int, ref: str | None) -> None:

@@ -112,11 +112,14 @@ class Subscriptions:
         try:
             exists = await self._documents.exists(channel)
         except Unavailable:
+            if not session.subscriptions.is_current(channel, asked.number):
+                return ErrorCode.SUBSCRIPTION_FAILED  # it was answered when it ended
             session.subscriptions.put_off(channel, asked.number, asked.ref)
             raise
         may_begin = session.entitled(Right.WRITE, channel)  # asked in any case, so that all take the same time
         if connection.closing is None:
             if isinstance(asked, Join) and (exists or may_begin):
+                session.subscriptions.found(channel, asked.number)
                 return None
             connection.execute(session.unsubscribable(asked, connection.now))
         return ErrorCode.SUBSCRIPTION_FAILED
@@ -127,20 +130,25 @@ class Subscriptions:
         Raises:
             Unavailable: the store cannot do it now; the connection is on the channel as before.
         """
+        subscriptions = connection.session.subscriptions
         async with self._order.turn(connection.connection_id):
+            await self._turns.wait(_JOIN_UNITS)
             try:
-                return await self._join(connection, asked)
+                await self._long_sent(connection, asked)
+                # Else it was taken back, or ended and answered, while it waited.
+                if subscriptions.is_current(asked.channel, asked.number):
+                    return await self._join(connection, asked)
             except Unavailable:
-                connection.session.subscriptions.put_off(asked.channel, asked.number, asked.ref)
                 if asked.channel not in connection.attachments:
                     self._background.start(self._undo(connection, asked.channel))
-                raise
+                if subscriptions.is_current(asked.channel, asked.number):
+                    subscriptions.put_off(asked.channel, asked.number, asked.ref)
+                    raise
+        return ErrorCode.SUBSCRIPTION_FAILED
 
     async def _join(self, connection: Connection, asked: Join) -> ErrorCode | None:
         channel = asked.channel
-        await self._turns.wait(_JOIN_UNITS)
         is_document = namespace_of(channel).name == "document"
-        await self._long_sent(connection, asked)
         with self._needing(channel):
             await self._broker.join(channel)
             roster = await self._enter(connection, asked)
@@ -169,7 +177,7 @@ class Subscriptions:
         )
         if before is not None:
             attachment.held = before.held
-        connection.session.subscriptions.answered(channel, asked.number, asked.ref)
+        connection.session.subscribed(asked)
         attachment.hidden = asked.hidden
         attachment.epoch = "" if document is None else document.epoch
         self._members.watch(connection, channel, asked.with_presence and roster is not None)
