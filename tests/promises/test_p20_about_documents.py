@@ -23,9 +23,9 @@ from tests.promises.test_p20_work_done import DOORS, SETTINGS, Ask, Asker, Count
 from tests.web.test_actions import alert
 
 HIDDEN, ABSENT = "document:e0", "document:a0"
-READER = ("read:*", "write:relationship:open1", "write:dossier:mou:m1")
+READER = ("read:*", "write:relationship:open1")
 _NOW = re.compile(rb"""\('(?:etag|content-length)', '[^']*'\)|"at":[0-9.]+""")
-"""What follows from the time of the answer."""
+"""The parts of an answer that depend on its time."""
 
 
 def _brief(channel: str) -> Message:

@@ -26,14 +26,14 @@ BEHIND: dict[str, dict[str, Any]] = {
     "one with presence": {"type": "subscribe", "params": {"include_presence": True}},
     "a return": {"type": "subscribe", "params": {"since": {"version": 1}}},
 }
-"""What is sent about the document while the long answer is on its way."""
+"""The messages that subscribe to the document while the long answer is on its way."""
 THEN: list[dict[str, Any]] = [
     {"type": "presence_update", "payload": {"status": "busy"}},
     {"type": "cursor_position", "payload": {"position": 1_000, "selection_length": 0}},
     {"type": "lock", "payload": {"field": "title"}},
     {"type": "unsubscribe"},
 ]
-"""What is sent right behind it, in the same packet."""
+"""The messages right behind them, in the same packet."""
 
 
 async def _prepare(service: Service) -> None:

@@ -70,3 +70,27 @@ def test_a_lifted_limit_is_lifted_again(tmp_path: Path) -> None:
     run = Reevaluation(ChannelPolicy(TABLE), lambda: RateLimiter(Limits(general=2)), SessionLimits())
     assert [difference for entry in found.entries() for difference in run.take(entry)] == []
     assert [entry.header.rule for entry in found.entries() if entry.header.kind == "refused"] == ["rate.general"]
+
+
+def test_a_document_that_was_raised_is_no_longer_subscribed(tmp_path: Path) -> None:
+    document = "document:d1"
+    told = {"type": "presence_update", "channel": document, "payload": {"status": "busy"}}
+
+    async def scene(service: Service) -> None:
+        operator = service.token("operator", "admin:*", clearance="secret")
+        async with (
+            await Client.connect(service, service.token("ali", "write:document:*")) as ali,
+            await Client.connect(service, operator) as owner,
+        ):
+            await ali.subscribe(document)
+            assert (await ali.ask(told))["type"] == "ack"
+            secret = {"type": "channel_settings", "channel": document, "payload": {"classification": "secret"}}
+            assert (await owner.ask(secret))["type"] == "channel_settings"
+            await ali.receive("unsubscribed")
+            assert (await ali.ask(told))["type"] == "error"
+
+    with Service(tmp_path / "data") as service:
+        asyncio.run(scene(service))
+    differences, run = again(open_journal(tmp_path / "data" / "journal", clearance="secret"))
+    assert differences == []
+    assert run.judged

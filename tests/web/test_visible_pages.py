@@ -71,14 +71,16 @@ MADE: dict[str, Callable[[Service, str], RecordChange]] = {
 
 
 class CountedLists:
-    """Counts the records that lists were read of."""
+    """Counts the records that lists were read of, and notes the label of each call."""
 
     def __init__(self, service: Service) -> None:
         self._listed = service.engine.records.listed
         self.read = 0
+        self.labels: list[str] = []
         service.engine.records.listed = self  # type: ignore[method-assign,assignment]  # it stands in between
 
     async def __call__(self, kind: str, label: str, after: ListPlace | None, limit: int) -> Sequence[Record]:
+        self.labels.append(label)
         found = await self._listed(kind, label, after, limit)
         self.read += len(found)
         return found
@@ -93,19 +95,12 @@ async def test_the_tasks_of_a_hidden_workspace_are_as_those_of_an_absent_one(tmp
         for start in range(0, len(changes), 1_000):
             await service.engine.broker.publish([], changes=changes[start : start + 1_000])
         headers = {"Authorization": f"Bearer {tokens.token('ali', 'read:workspace:open')}"}
-        address, calls = f"http://127.0.0.1:{service.port}/v1/", []
-        listed = service.engine.records.listed
-
-        async def count(kind: str, label: str, after: ListPlace | None, limit: int) -> Sequence[Record]:
-            calls.append(label)
-            return await listed(kind, label, after, limit)
-
-        service.engine.records.listed = count  # type: ignore[method-assign,assignment]  # it stands in between
+        address, counted = f"http://127.0.0.1:{service.port}/v1/", CountedLists(service)
         async with httpx.AsyncClient(base_url=address, timeout=HANG_SECONDS, headers=headers) as http:
             for name in ("secret", "absent"):
                 answer = await http.get("tasks", params={"channel": f"workspace:{name}", "limit": 10})
                 assert (answer.status_code, answer.json()) == (200, {"tasks": []})
-        assert calls == ["channel:workspace:secret", "channel:workspace:absent"]
+        assert counted.labels == ["channel:workspace:secret", "channel:workspace:absent"]
 
 
 @pytest.mark.parametrize("path", list(MADE))

@@ -48,7 +48,12 @@ class Scene(NamedTuple):
     async def renew(self, permission: str) -> None:
         """Renew Nora's token with less rights."""
         await self.nora.send({"type": "auth", "payload": {"token": tokens.token("nora", permission)}, "ref": "renewed"})
-        await eventually_async(lambda: permission in (self.connection.session.identity or _NOBODY).permissions)
+
+        def is_in_force() -> bool:
+            identity = self.connection.session.identity
+            return identity is not None and permission in identity.permissions
+
+        await eventually_async(is_in_force)
 
     async def become_a_reader(self) -> None:
         """Take from Nora what she may write."""
@@ -66,13 +71,6 @@ class Scene(NamedTuple):
             ref: [str(one.get("error_code", one["type"])) for one in self.nora.messages if one.get("ref") == ref]
             for ref in refs
         }
-
-
-class _Nobody(NamedTuple):
-    permissions: tuple[str, ...] = ()
-
-
-_NOBODY = _Nobody()
 
 
 @asynccontextmanager

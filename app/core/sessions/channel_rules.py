@@ -116,15 +116,14 @@ class ChannelRules:
         decision = access(identity, right, name, self._policy)
         # Only the store knows whether a document exists. It is asked before a refusal for want of clearance too, so
         # that neither answer nor time tells a document above the clearance from an absent one.
-        probed = decision.permitted and namespace_of(name) is NAMESPACES["document"]
-        if not (decision.allowed or probed):
+        is_document = namespace_of(name) is NAMESPACES["document"]
+        if not (decision.allowed or (decision.permitted and is_document)):
             return Decision(decision.rule, [Send(no_subscription(name, command.ref, at))])
         if name not in self._subscriptions and len(self._subscriptions) >= self._max_subscriptions:
             text = f"This connection has {self._max_subscriptions} subscriptions; unsubscribe from one first"
             error = error_message(ErrorCode.SUBSCRIPTION_FAILED, text, at, channel=name, ref=command.ref)
             return Decision("limit.subscriptions", [Send(error)])
         # Noted like one that is allowed: until it was looked for, the two are handled alike.
-        is_document = namespace_of(name) is NAMESPACES["document"]
         number, again = self._subscriptions.ask(name, command.ref, is_sought=is_document)
         if not decision.allowed:
             return Decision(decision.rule, [RefuseDocument(name, command.ref, number)])

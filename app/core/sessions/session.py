@@ -208,10 +208,10 @@ class Session:
         own, changes = OwnChannel.of(identity), list[Effect]()
         # A document that is being looked for is left out: the answer must not show that it is above the clearance.
         settled = self.subscriptions.settled
-        for name in sorted({*settled, own}) if self.own.received else settled:
+        for name in sorted(settled | {own} if self.own.received else settled):
             if not self._decide(identity, Right.READ, name).allowed:
                 received = self.own.received and name == own
-                self.own.received = self.own.received and name != own
+                self.own.received = self.own.received and not received
                 changes += self._end(name, partial(no_subscription, name, at=at), received=received)
         if self.own.withheld and self.session_id and self._decide(identity, Right.READ, own).allowed:
             self.own.received = True

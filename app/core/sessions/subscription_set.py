@@ -46,9 +46,9 @@ class SubscriptionSet:
         return len(self._known)
 
     @property
-    def settled(self) -> list[str]:
-        """The channels that are known to be there, by name."""
-        return sorted(channel for channel, known in self._known.items() if not known.is_sought)
+    def settled(self) -> set[str]:
+        """The channels that are not looked for any more."""
+        return {channel for channel, known in self._known.items() if not known.is_sought}
 
     def ask(self, channel: str, ref: str | None, *, is_sought: bool = False) -> tuple[int, bool]:
         """Note a message that subscribes; return the subscription's number, and whether it was there before.
@@ -67,27 +67,29 @@ class SubscriptionSet:
         known = self._known.get(channel)
         return known is not None and known.number == number
 
-    def found(self, channel: str, number: int) -> None:
+    def found(self, channel: str) -> None:
         """Note that the channel was looked for, and is there."""
-        if self.is_current(channel, number):
+        if channel in self._known:
             self._known[channel].is_sought = False
 
     def answered(self, channel: str, number: int, ref: str | None) -> None:
         """Note that a message was answered with `subscribed`."""
         if self.is_current(channel, number):
-            self._known[channel].is_live, self._known[channel].is_sought = True, False
+            self._known[channel].is_live = True
             self._answer(channel, ref)
 
-    def put_off(self, channel: str, number: int, ref: str | None) -> None:
-        """Note that a message was answered with an error that is not for good.
+    def put_off(self, channel: str, number: int, ref: str | None) -> bool:
+        """Note that a message gets an error that is not for good; return False where it waits for none any more.
 
         The subscription goes on if it is live or another message waits for it.
         """
-        if self.is_current(channel, number):
-            self._answer(channel, ref)
-            known = self._known[channel]
-            if not (known.waiting or known.is_live):
-                del self._known[channel]
+        if not self.is_current(channel, number):
+            return False
+        self._answer(channel, ref)
+        known = self._known[channel]
+        if not (known.waiting or known.is_live):
+            del self._known[channel]
+        return True
 
     def _answer(self, channel: str, ref: str | None) -> None:
         waiting = self._known[channel].waiting

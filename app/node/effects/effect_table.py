@@ -98,13 +98,9 @@ class EffectTable:
 
         self._rows[kind] = row
 
-    def uncounted(self, kind: type[E], handler: Callable[[Connection, E], Work]) -> None:
+    def uncounted(self, kind: type[E], handler: Callable[[Connection, E], Coroutine[Any, Any, None]]) -> None:
         """Run the handler before the connection's next message; the decision counted that message already."""
-
-        async def run(connection: Connection, subject: E) -> None:
-            await _answered(connection, subject, handler)
-
-        self._rows[kind] = lambda connection, _, subject: self._background.start(run(connection, subject))
+        self._rows[kind] = lambda connection, _, subject: self._background.start(handler(connection, subject))
 
 
 def _answered(connection: Connection, subject: E, handler: Callable[[Connection, E], Work]) -> Work:

@@ -112,14 +112,13 @@ class Subscriptions:
         try:
             exists = await self._documents.exists(channel)
         except Unavailable:
-            if not session.subscriptions.is_current(channel, asked.number):
-                return ErrorCode.SUBSCRIPTION_FAILED  # it was answered when it ended
-            session.subscriptions.put_off(channel, asked.number, asked.ref)
-            raise
+            if session.subscriptions.put_off(channel, asked.number, asked.ref):
+                raise
+            return ErrorCode.SUBSCRIPTION_FAILED  # it was answered when it ended
         may_begin = session.entitled(Right.WRITE, channel)  # asked in any case, so that all take the same time
         if connection.closing is None:
             if isinstance(asked, Join) and (exists or may_begin):
-                session.subscriptions.found(channel, asked.number)
+                session.subscriptions.found(channel)
                 return None
             connection.execute(session.unsubscribable(asked, connection.now))
         return ErrorCode.SUBSCRIPTION_FAILED
@@ -141,9 +140,8 @@ class Subscriptions:
             except Unavailable:
                 if asked.channel not in connection.attachments:
                     self._background.start(self._undo(connection, asked.channel))
-                if subscriptions.is_current(asked.channel, asked.number):
-                    subscriptions.put_off(asked.channel, asked.number, asked.ref)
-                    raise
+                if subscriptions.put_off(asked.channel, asked.number, asked.ref):
+                    raise  # else it was answered when it ended
         return ErrorCode.SUBSCRIPTION_FAILED
 
     async def _join(self, connection: Connection, asked: Join) -> ErrorCode | None:

@@ -18,7 +18,6 @@ from .operator_handler import OperatorHandler
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from app.services.document_access import DocumentAccess
     from dossier_realtime.protocol.authorization import Identity
 
 
@@ -58,8 +57,9 @@ class ExplainHandler(OperatorHandler):
 
     async def _tell_themselves(self, caller: Identity, action: str, channel: str) -> None:
         """Answer a user about themselves, as of a document that is absent where one is above their clearance."""
+        documents = self.context.domain.document_access
         try:
-            is_closed = ACTIONS[action] is Right.READ and await self._documents.is_closed(caller, channel)
+            is_closed = ACTIONS[action] is Right.READ and await documents.is_closed(caller, channel)
         except Unavailable:
             self.unavailable()
             return
@@ -67,10 +67,6 @@ class ExplainHandler(OperatorHandler):
             self.answer(explain_closed(caller, action, channel, self.context.access.clock().wall))
             return
         self._tell(caller, action, channel, to_themselves=True)
-
-    @property
-    def _documents(self) -> DocumentAccess:
-        return self.context.domain.document_access
 
     def _tell(self, identity: Identity, action: str, channel: str, *, to_themselves: bool) -> None:
         settings, at = self.policy.settings(channel), self.context.access.clock().wall
