@@ -43,7 +43,7 @@ RULES: Final[dict[str, Sentence]] = {
         "مرفوض: تصريح الرمز لا يبلغ مستوى {channel}.",
     ),
     "document.closed": (
-        "Refused: there is no document {channel}, or its level is above the token’s clearance.",
+        "Refused: {channel} does not exist, or its level is above the token’s clearance.",
         "مرفوض: لا يوجد المستند {channel}، أو أن مستواه أعلى من تصريح الرمز.",
     ),
     "frozen": ("Refused: {channel} is frozen.", "مرفوض: القناة {channel} مجمّدة."),
