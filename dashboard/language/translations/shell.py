@@ -21,6 +21,16 @@ TRANSLATIONS: dict[str, tuple[str, str]] = {
     "shell.light": ("Light", "فاتح"),
     "shell.logout": ("Log out", "تسجيل الخروج"),
     "shell.skip": ("Skip to content", "تخطَّ إلى المحتوى"),
+    "shell.opening": ("The page is opening.", "يجري فتح الصفحة."),
+    "shell.unopened": (
+        "The page does not open: the dashboard refuses its connection, or cannot be reached.",
+        "لا تُفتح الصفحة: ترفض اللوحة اتصالها أو يتعذر الوصول إليها.",
+    ),
+    "shell.again": ("Load the page again", "أعد تحميل الصفحة"),
+    "shell.scripts": (
+        "The page needs JavaScript: allow it in the browser.",
+        "تحتاج الصفحة إلى JavaScript: فعّله في المتصفح.",
+    ),
     "role.observer": ("Observer", "مراقب"),
     "role.operator": ("Operator", "مشغّل"),
     "role.security_officer": ("Security officer", "مسؤول الأمن"),
