@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from playwright.sync_api import Browser, ConsoleMessage, Page, Request
+from playwright.sync_api import Browser, ConsoleMessage, Page, Request, ViewportSize
 
 from tests.dashboard.dashboard_process import Dashboard
 from tests.harness.eventually import HANG_SECONDS
@@ -29,6 +29,16 @@ def listen(page: Page, *here: str, errors: bool = True) -> list[str]:
     return wrong
 
 
+def tab(browser: Browser, dashboard: Dashboard, cookie: str, viewport: ViewportSize | None = None) -> Page:
+    """Open a tab with the cookie of a login; its context is the caller's to close."""
+    context = browser.new_context(viewport=viewport)
+    name, _, value = cookie.partition("=")
+    context.add_cookies([{"name": name, "value": value, "url": dashboard.url, "httpOnly": True, "sameSite": "Strict"}])
+    page = context.new_page()
+    page.set_default_timeout(1000 * HANG_SECONDS)
+    return page
+
+
 @contextmanager
 def logged_in(
     browser: Browser,
@@ -41,16 +51,13 @@ def logged_in(
     user: str = "operator",
 ) -> Iterator[Page]:
     """Open a tab with a login, and assert at its end that its console has no error and no request left."""
-    context = browser.new_context(viewport={"width": width, "height": 900})
-    name, _, value = dashboard.cookie(role, clearance, grants, user).partition("=")
-    context.add_cookies([{"name": name, "value": value, "url": dashboard.url, "httpOnly": True, "sameSite": "Strict"}])
-    page = context.new_page()
-    page.set_default_timeout(1000 * HANG_SECONDS)
+    cookie = dashboard.cookie(role, clearance, grants, user)
+    page = tab(browser, dashboard, cookie, {"width": width, "height": 900})
     wrong = listen(page, dashboard.url, dashboard.url.replace("http", "ws"), "blob:", "data:")
     try:
         yield page
     finally:
-        context.close()
+        page.context.close()
     assert wrong == []
 
 

@@ -13,7 +13,7 @@ import pytest
 from playwright.sync_api import Browser, Page, expect
 
 from dashboard.language.i18n import TRANSLATIONS
-from tests.dashboard.browser_pages import show
+from tests.dashboard.browser_pages import show, tab
 from tests.dashboard.dashboard_process import Dashboard
 from tests.harness import tokens
 from tests.harness.eventually import HANG_SECONDS
@@ -46,17 +46,8 @@ def _cookie(dashboard: Dashboard, token: str) -> str:
     return headers["Set-Cookie"].partition(";")[0]
 
 
-def _tab(browser: Browser, dashboard: Dashboard, cookie: str) -> Page:
-    name, _, value = cookie.partition("=")
-    context = browser.new_context()
-    context.add_cookies([{"name": name, "value": value, "url": dashboard.url, "httpOnly": True, "sameSite": "Strict"}])
-    page = context.new_page()
-    page.set_default_timeout(_TIMEOUT_MILLISECONDS)
-    return page
-
-
 def _open(browser: Browser, dashboard: Dashboard, cookie: str, language: str = "en") -> Page:
-    page = _tab(browser, dashboard, cookie)
+    page = tab(browser, dashboard, cookie)
     show(page, dashboard, "overview", language)
     return page
 
@@ -122,7 +113,7 @@ def test_a_login_ends_with_its_token_without_anybody_looking(
     browser: Browser, watched: tuple[Service, Dashboard]
 ) -> None:
     _, dashboard = watched
-    page = _tab(browser, dashboard, _cookie(dashboard, _token("brief", ttl=45)))
+    page = tab(browser, dashboard, _cookie(dashboard, _token("brief", ttl=45)))
     page.goto(f"{dashboard.url}/overview?lang=en", wait_until="commit")  # its socket opens before the end
     expect(page.get_by_role("alert").filter(has_text=TRANSLATIONS["login.ended"][0])).to_be_visible(
         timeout=_TIMEOUT_MILLISECONDS

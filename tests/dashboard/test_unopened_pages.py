@@ -12,6 +12,7 @@ from playwright.sync_api import Browser, Page, Route, WebSocketRoute, expect
 
 from dashboard.language.display_options import DisplayOptions
 from dashboard.language.i18n import LANGUAGES, Language, say
+from tests.dashboard.browser_pages import tab
 from tests.dashboard.dashboard_process import Dashboard
 from tests.harness import tokens
 from tests.harness.eventually import HANG_SECONDS, eventually
@@ -24,14 +25,10 @@ _OPENING_TIMEOUT = "00:15"  # of the page, by its own clock
 @contextmanager
 def _tab(browser: Browser, dashboard: Dashboard, cookie: str) -> Iterator[Page]:
     """Open a tab with a login, on a clock that the test sets forward."""
-    context = browser.new_context()
-    name, _, value = cookie.partition("=")
-    context.add_cookies([{"name": name, "value": value, "url": dashboard.url, "httpOnly": True, "sameSite": "Strict"}])
-    page = context.new_page()
-    page.set_default_timeout(1000 * HANG_SECONDS)
+    page = tab(browser, dashboard, cookie)
     page.clock.install()
     yield page
-    context.close()
+    page.context.close()
 
 
 @pytest.mark.parametrize("language", LANGUAGES)
